@@ -1,0 +1,1 @@
+//! One history checker for the simulation and for tests with real processes.

@@ -1,0 +1,1 @@
+//! What a request means, once for all doors.

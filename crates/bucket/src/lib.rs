@@ -1,0 +1,1 @@
+//! Numbered chains and named objects, created only if absent.

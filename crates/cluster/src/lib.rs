@@ -1,0 +1,1 @@
+//! Topics, configurations, brokers: one state machine fed by the metadata chain.

@@ -1,0 +1,1 @@
+//! Consumer group rules as state machines without I/O.

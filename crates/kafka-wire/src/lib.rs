@@ -1,0 +1,1 @@
+//! Kafka's protocol messages: framing, bounded decoding, encoding into segments.

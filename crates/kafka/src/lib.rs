@@ -1,0 +1,1 @@
+//! The Kafka door: connections, one file per API.

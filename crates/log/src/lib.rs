@@ -1,0 +1,1 @@
+//! The partitioned, durable log: chunks, write-ahead log, index, recovery, retention, compaction.
