@@ -68,6 +68,9 @@ pub trait DiskFile: Send + Sync + 'static {
     /// Reserves space for the first `len` bytes and extends the file to that length.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
+    /// Cuts the file to `len` bytes, giving back the space after it.
+    fn truncate(&self, len: u64) -> io::Result<()>;
+
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
 
