@@ -1,1 +1,51 @@
 //! Consumer group rules as state machines without I/O.
+//!
+//! [`CoordinatorState`] is the group coordinator of one partition of `__consumer_offsets`: the classic
+//! group protocol and committed offsets. It knows no clock, no randomness, no task and no log. A
+//! **driver** owns one machine and one partition, and has these duties:
+//!
+//! 1. **Load.** Make a machine, [`replay`](CoordinatorState::replay) every record of the partition up to
+//!    its end, then step [`Input::Loaded`]. Requests that come earlier are answered with
+//!    [`GroupError::CoordinatorLoadInProgress`].
+//! 2. **Step.** Pass each request with a [`ReplyTo`] of its own, one after the other. Call
+//!    [`Input::Timeout`] when [`deadline`](CoordinatorState::deadline) passes; too early is harmless, and
+//!    the deadline must be asked for again after each step.
+//! 3. **Append.** Append the records of the [`Outbox`] in order. Those of one step belong into one batch
+//!    if they fit; correctness does not depend on it. Further steps may run before an append is durable.
+//! 4. **Answer.** Hold every reply until all records handed out up to and including its own step are
+//!    durable. This holds for replies to reads as well, because a step changes the state before its
+//!    records are durable. Replies leave in the order of the outbox.
+//! 5. **Fail.** If an append fails or its outcome is unclear, or the partition moves away: drop the
+//!    machine, answer [`GroupError::NotCoordinator`] (or another retriable refusal) to every reply held
+//!    back and every request not yet answered (a `JoinGroup` or `SyncGroup` may be parked inside), and
+//!    load again from what is durable. The machine has no way back to an earlier state, by intent.
+//!
+//! A reply comes exactly once for each request. A `ReplyTo` whose client has gone is answered as well;
+//! the driver drops such answers.
+//!
+//! What is not here: authorization, and whether topics exist. The caller checks both first.
+
+mod error;
+mod input;
+mod names;
+mod outbox;
+mod reply;
+mod settings;
+mod state;
+mod time;
+
+pub use error::GroupError;
+pub use input::{
+    CommitPartition, DeleteGroups, DeletedTopic, DescribeGroups, Heartbeat, Input, JoinGroup,
+    LeaveGroup, Leaver, ListGroups, OffsetCommit, OffsetDelete, OffsetFetch, Protocol, ReplyTo,
+    Request, SyncGroup, TopicPartitions,
+};
+pub use names::{GroupId, InstanceId, MemberId, NAME_LENGTH_MAX};
+pub use outbox::{Event, Outbox, Record};
+pub use reply::{
+    DescribedGroup, DescribedMember, FetchedOffset, GroupState, GroupType, JoinRefusal, Joined,
+    JoinedMember, Left, ListedGroup, PartitionResult, Reply, Synced,
+};
+pub use settings::Settings;
+pub use state::CoordinatorState;
+pub use time::{Millis, Now};
