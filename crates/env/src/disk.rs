@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// A file system. Paths are used as given.
 ///
 /// Names obey the rule of POSIX: a created, linked, renamed or removed name survives a power cut
-/// only after [`Disk::sync_dir`] on its folder.
+/// only after [`Disk::sync_dir`] on its folder; the name of a folder, on its parent.
 pub trait Disk: Send + Sync + 'static {
     /// Opens a file for reading and writing; fails if it does not exist.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;

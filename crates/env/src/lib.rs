@@ -1,13 +1,17 @@
 //! The only door to the outside world: clocks, randomness, tasks, threads, files, shutdown.
 //!
 //! Code that takes an [`Env`] runs unchanged on the real machine ([`Env::real`]) and inside the
-//! simulation ([`simulated`]), where one seed decides every delay, fault and random number.
+//! simulation (`simulated`, a feature), where one seed decides every delay, fault and random number.
 //! `clippy.toml` keeps everything else from going around it.
 
 mod disk;
 mod real;
 mod shutdown;
+#[cfg(any(test, feature = "simulated"))]
+pub mod simulated;
 mod task;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::future::Future;
@@ -15,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_types::Timestamp;
+use tokio::task::AbortHandle;
 
 pub use disk::{Disk, DiskFile, DiskLock, Entry};
 pub use real::RealDisk;
@@ -34,6 +39,8 @@ pub trait World: Send + Sync + 'static {
     -> WorkerHandle;
     /// True if blocking closures run on threads of their own.
     fn has_threads(&self) -> bool;
+    /// Told of each task, so that a simulated crash can stop it.
+    fn adopt(&self, _task: AbortHandle) {}
     /// The file system.
     fn disk(&self) -> Arc<dyn Disk>;
 }
@@ -110,7 +117,9 @@ impl Env {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Task::new(name, tokio::spawn(future))
+        let task = tokio::spawn(future);
+        self.world.adopt(task.abort_handle());
+        Task::new(name, task)
     }
 
     /// Runs a closure that blocks on the device, off the runtime's own threads.
@@ -120,6 +129,8 @@ impl Env {
         F: FnOnce() -> T + Send + 'static,
     {
         if !self.world.has_threads() {
+            // Others run in between, as they would on the real machine.
+            tokio::task::yield_now().await;
             return work();
         }
         match tokio::task::spawn_blocking(work).await {
