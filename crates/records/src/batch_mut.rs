@@ -1,6 +1,6 @@
 //! A batch that the broker may still change.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, Sequence, Timestamp};
 
 use crate::batch::{parse_exactly_one, verify_crc};
@@ -28,8 +28,11 @@ impl BatchMut {
         Ok(Self { bytes, header })
     }
 
-    pub(crate) const fn new(bytes: BytesMut, header: BatchHeader) -> Self {
-        Self { bytes, header }
+    /// Puts `header` in front of the records in `bytes`, and the checksum into it.
+    pub(crate) fn sealed(bytes: BytesMut, header: BatchHeader) -> Self {
+        let mut batch = Self { bytes, header };
+        batch.seal();
+        batch
     }
 
     /// The header as it now stands.
@@ -45,8 +48,9 @@ impl BatchMut {
     /// Parses every record and holds it against the topic's rules; decompresses if need be, and
     /// else allocates nothing. Corrects the header's max timestamp if it is not the records'.
     pub fn check_records(&mut self, policy: &RecordPolicy) -> Result<InnerOffsets, RecordsError> {
-        let records = &self.bytes[HEADER_LEN..];
-        let found = walk(&self.header, records, policy)?;
+        let compression = self.header.attributes.compression()?;
+        let records = compression.decompress(&self.bytes[HEADER_LEN..], policy.decompressed_max)?;
+        let found = walk(&self.header, &records, policy)?;
         if policy.create_time.is_some() && found.max_timestamp != self.header.max_timestamp {
             self.header.max_timestamp = found.max_timestamp;
             self.seal();

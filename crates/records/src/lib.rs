@@ -6,17 +6,28 @@
 
 mod batch;
 mod batch_mut;
+mod builder;
+mod codec;
+mod control;
 mod error;
+pub mod fuzz;
 mod header;
 mod policy;
 mod reader;
 mod record;
+mod records;
+mod rewrite;
 mod varint;
 
 pub use batch::Batch;
 pub use batch_mut::BatchMut;
+pub use builder::BatchBuilder;
+pub use codec::Codec;
+pub use control::{EndTxnMarker, TxnOutcome};
 pub use error::{Fault, RecordsError, RejectReason, Rejected, RejectedRecord};
 pub use header::{Attributes, BatchHeader, Compression, HEADER_LEN, TimestampType};
 pub use policy::{InnerOffsets, RecordPolicy, TimestampBounds};
 pub use reader::BatchReader;
 pub use record::{Header, Record};
+pub use records::Records;
+pub use rewrite::Retained;

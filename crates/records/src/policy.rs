@@ -3,7 +3,7 @@
 use thalweg_types::Timestamp;
 
 use crate::error::RejectReason;
-use crate::record::RecordView;
+use crate::records::Cursor;
 use crate::{BatchHeader, RecordsError, Rejected};
 
 /// A topic's rules for records, as far as they can be checked without state.
@@ -67,9 +67,10 @@ pub(crate) fn walk(
 ) -> Result<Walk, RecordsError> {
     let mut found = Walk { offsets: InnerOffsets::Dense, max_timestamp: Timestamp::NONE };
     let mut rejected = Rejected::default();
-    for index in 0..header.count {
-        let record = RecordView::take(&mut records)
-            .map_err(|reason| RecordsError::Malformed { index, reason })?;
+    let mut cursor = Cursor::new(header);
+    while let Some(record) = cursor.take(&mut records) {
+        let record = record?;
+        let index = record.index;
         let timestamp = record.timestamp(header);
         found.max_timestamp = found.max_timestamp.max(timestamp);
         if record.offset_delta != index {
@@ -81,10 +82,6 @@ pub(crate) fn walk(
         } else if policy.create_time.is_some_and(|bounds| !bounds.contains(timestamp)) {
             rejected.push(index, RejectReason::TimestampOutOfRange);
         }
-    }
-    if !records.is_empty() {
-        let index = header.count;
-        return Err(RecordsError::Malformed { index, reason: "bytes follow the last record" });
     }
     rejected.into_result()?;
     Ok(found)

@@ -1,0 +1,131 @@
+//! The four codecs. Each decoder is bounded by a limit that the caller sets, not by what the
+//! compressed bytes claim.
+
+mod gzip;
+mod lz4;
+mod snappy;
+mod xxh32;
+mod zstd;
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use bytes::BytesMut;
+
+use crate::{Compression, RecordsError};
+
+/// A codec and how hard it should try.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Codec {
+    /// The format.
+    pub compression: Compression,
+    /// The level of gzip (0 to 9) or zstd (up to 22); `None` is the codec's default. Snappy has no
+    /// levels, and LZ4 is always the fast compressor, which is Kafka's default.
+    pub level: Option<i32>,
+}
+
+impl From<Compression> for Codec {
+    fn from(compression: Compression) -> Self {
+        Self { compression, level: None }
+    }
+}
+
+impl Codec {
+    /// Appends `input`, compressed, to `out`.
+    pub fn compress(self, input: &[u8], out: &mut BytesMut) -> Result<(), RecordsError> {
+        match self.compression {
+            Compression::None => {
+                out.extend_from_slice(input);
+                Ok(())
+            }
+            Compression::Gzip => gzip::compress(input, self.level, out),
+            Compression::Snappy => snappy::compress(input, out),
+            Compression::Lz4 => lz4::compress(input, out),
+            Compression::Zstd => zstd::compress(input, self.level, out),
+        }
+    }
+}
+
+impl Compression {
+    /// Decompresses `input`, which may come from anybody. More than `limit` bytes of output are an
+    /// error, and no more than that is ever allocated for them.
+    pub fn decompress(self, input: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, RecordsError> {
+        match self {
+            Self::None if input.len() > limit => Err(RecordsError::DecompressedTooLarge { limit }),
+            Self::None => Ok(Cow::Borrowed(input)),
+            Self::Gzip => gzip::decompress(input, limit).map(Cow::Owned),
+            Self::Snappy => snappy::decompress(input, limit).map(Cow::Owned),
+            Self::Lz4 => lz4::decompress(input, limit).map(Cow::Owned),
+            Self::Zstd => zstd::decompress(input, limit).map(Cow::Owned),
+        }
+    }
+}
+
+/// Output that grows geometrically and never beyond its limit.
+struct Output {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Output {
+    fn new(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit }
+    }
+
+    /// Bytes that may still be written.
+    fn room(&self) -> usize {
+        self.limit - self.bytes.len()
+    }
+
+    /// Adds `more` zero bytes, at most [`room`](Self::room), for a decoder to write over.
+    fn grow(&mut self, more: usize) -> Result<(), RecordsError> {
+        if more > self.room() {
+            return Err(RecordsError::DecompressedTooLarge { limit: self.limit });
+        }
+        let needed = self.bytes.len() + more;
+        if needed > self.bytes.capacity() {
+            let target = needed.max(2 * self.bytes.capacity()).min(self.limit);
+            self.bytes.reserve_exact(target - self.bytes.len());
+        }
+        self.bytes.resize(needed, 0);
+        Ok(())
+    }
+}
+
+/// Reads `reader` to its end.
+fn read_bounded(
+    compression: Compression,
+    mut reader: impl Read,
+    input_len: usize,
+    limit: usize,
+) -> Result<Vec<u8>, RecordsError> {
+    const FIRST_GROWTH_MIN: usize = 4 << 10;
+    let mut read = |buffer: &mut [u8]| {
+        reader.read(buffer).map_err(|error| RecordsError::decompress(compression, error))
+    };
+    let mut out = Output::new(limit);
+    let mut filled = 0;
+    loop {
+        if filled == out.bytes.len() {
+            if out.room() == 0 {
+                // The limit is reached; whether it is exceeded, one more byte tells.
+                return match read(&mut [0])? {
+                    0 => Ok(out.bytes),
+                    _ => Err(RecordsError::DecompressedTooLarge { limit }),
+                };
+            }
+            let more = filled.max(4 * input_len).max(FIRST_GROWTH_MIN);
+            out.grow(more.min(out.room()))?;
+        }
+        match read(&mut out.bytes[filled..])? {
+            0 => {
+                out.bytes.truncate(filled);
+                return Ok(out.bytes);
+            }
+            n => filled += n,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
