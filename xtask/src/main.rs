@@ -1,1 +1,40 @@
-fn main() {}
+//! The project's chores: `cargo xtask <chore>`.
+
+mod kafka;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Chores are run by people and scripts: an error is a sentence.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  gen-kafka   generate crates/kafka-wire/src/messages from Kafka's definitions (needs Maven)
+";
+
+fn main() -> ExitCode {
+    let chore = std::env::args().nth(1).unwrap_or_default();
+    let outcome = match chore.as_str() {
+        "gen-kafka" => kafka::generate(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {chore}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    path.pop();
+    path
+}
