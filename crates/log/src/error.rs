@@ -29,7 +29,9 @@ pub enum LogError {
         what: &'static str,
     },
     /// A file carries a format version that this release does not know.
-    #[error("{file} was written by a newer version of Thalweg (format {found}, newest known {known})")]
+    #[error(
+        "{file} was written by a newer version of Thalweg (format {found}, newest known {known})"
+    )]
     NewerFormat {
         /// The file.
         file: PathBuf,

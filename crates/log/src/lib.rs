@@ -5,7 +5,42 @@
 //! from a checkpoint and the chunk footers after it. The crate speaks log (append, read, wait, trim)
 //! and knows no protocol.
 
+mod background;
+mod checkpoint;
+mod config;
+mod epochs;
 mod error;
+mod files;
 mod format;
+mod index_cache;
+mod indexer;
+mod log;
+mod metrics;
+mod partition;
+pub mod planted;
+mod producers;
+mod recover;
+mod scan;
+mod shared;
+mod writer;
 
+pub use config::{Cleanup, Durability, LogOptions, PartitionConfig};
 pub use error::LogError;
+pub use log::Log;
+pub use metrics::{FLUSH_BUCKETS_US, LogMetrics};
+pub use partition::{
+    AppendError, Appended, Partition, ReadLimits, ReadPlan, Slice, Ticket, TimestampOffset,
+    WatchId, Watermarks, is_gone,
+};
+pub use producers::{Producer, ProducerBatch, ProducerError};
+pub use recover::RecoveryReport;
+pub use scan::Damage;
+
+/// The folder of log files and indexes in the data directory.
+const LOG_DIR: &str = "log";
+
+/// The folder of the checkpoint in the data directory.
+const CHECKPOINT_DIR: &str = "checkpoint";
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,14 @@
 //! The chunk: what becomes durable at once.
 
 use bytes::Bytes;
-use thalweg_types::{Offset, TopicPartition};
+use thalweg_types::{Offset, Timestamp, TopicPartition};
 
 use super::bytes::{Put, Reader};
 use super::entry::{BATCH_ENTRY_LEN, BatchEntry, RUN_ENTRY_LEN, RunEntry, RunKind};
 use super::{FORMAT_VERSION, aligned, crc32c};
 
 /// Bytes of an encoded [`Descriptor`].
-pub(crate) const DESCRIPTOR_LEN: usize = 76;
+pub(crate) const DESCRIPTOR_LEN: usize = 80;
 
 /// Bytes of an encoded run header: a magic number, the run's entry, a checksum.
 pub(crate) const RUN_HEADER_LEN: usize = 4 + RUN_ENTRY_LEN + 4;
@@ -37,6 +37,8 @@ pub(crate) struct Descriptor {
     pub previous_file: u64,
     /// … and where its valid bytes end. What lies there beyond was never acknowledged.
     pub previous_end: u64,
+    /// The writer's wall clock.
+    pub written_at: Timestamp,
     pub footer_crc: u32,
 }
 
@@ -62,8 +64,8 @@ impl Descriptor {
         out.u64(self.flushed_to);
         out.u64(self.previous_file);
         out.u64(self.previous_end);
+        out.timestamp(self.written_at);
         out.u32(self.footer_crc);
-        out.u32(0);
         let crc = crc32c(&out[start..]);
         out.u32(crc);
     }
@@ -92,6 +94,7 @@ impl Descriptor {
             flushed_to: reader.u64()?,
             previous_file: reader.u64()?,
             previous_end: reader.u64()?,
+            written_at: Timestamp(reader.i64()?),
             footer_crc: reader.u32()?,
         };
         descriptor.is_sane().then_some(descriptor)
@@ -176,6 +179,7 @@ pub(crate) struct Place {
     pub flushed_to: u64,
     pub previous_file: u64,
     pub previous_end: u64,
+    pub written_at: Timestamp,
 }
 
 /// Gathers runs into a chunk. Batches are kept as the slices they came in.
@@ -249,6 +253,7 @@ impl ChunkBuilder {
             flushed_to: place.flushed_to,
             previous_file: place.previous_file,
             previous_end: place.previous_end,
+            written_at: place.written_at,
             footer_crc: crc32c(&footer),
         };
         let parts = self.lay_out(&descriptor, &footer);

@@ -27,7 +27,7 @@ pub(crate) struct BatchEntry {
     pub producer_epoch: ProducerEpoch,
     pub base_sequence: Sequence,
     /// The batch's own attribute bits.
-    pub attributes: i16,
+    pub attributes: u16,
     /// The batch's own CRC field, so that even its header is checked against a second copy.
     pub crc: u32,
 }
@@ -73,7 +73,7 @@ impl BatchEntry {
             producer_id: ProducerId(reader.i64()?),
             producer_epoch: ProducerEpoch(reader.i16()?),
             base_sequence: Sequence(reader.i32()?),
-            attributes: reader.i16()?,
+            attributes: reader.u16()?,
             crc: reader.u32()?,
         };
         let sane = entry.base_offset.0 >= 0

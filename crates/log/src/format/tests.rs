@@ -38,7 +38,8 @@ fn sample() -> (Vec<u8>, Footer) {
     builder.begin_run(partition(2), RunKind::Batches);
     builder.push_batch(entry(4, 1), Bytes::from(vec![3; 61]));
     let len = builder.encoded_len();
-    let place = Place { file: 9, position: 8192, sequence: 4, flushed_to: 8192, ..Place::default() };
+    let place =
+        Place { file: 9, position: 8192, sequence: 4, flushed_to: 8192, ..Place::default() };
     let chunk = builder.encode(place);
     let bytes = chunk.parts.concat();
     assert_eq!(bytes.len() as u64, len);
@@ -55,7 +56,8 @@ fn a_chunk_reads_back_from_either_end() {
     let at = head.footer_position(0) as usize;
     let decoded = Footer::decode(&head, &bytes[at..at + head.footer_len as usize]).expect("footer");
     assert_eq!(decoded, footer);
-    let runs: Vec<_> = decoded.runs().map(|(run, batches)| (run.partition, batches.len())).collect();
+    let runs: Vec<_> =
+        decoded.runs().map(|(run, batches)| (run.partition, batches.len())).collect();
     assert_eq!(runs, [(partition(0), 2), (partition(1), 0), (partition(2), 1)]);
 }
 

@@ -1,0 +1,177 @@
+//! The background worker: what makes the writer's files small, sorted and few, off its thread.
+//!
+//! A turn does one bounded job: make a spare file, index a finished file, apply retention, compact,
+//! rewrite, write a checkpoint, or remove files that no checkpoint names any more. The order between
+//! the last two is what keeps a crash harmless: data is removed only after a durable checkpoint does
+//! without it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use thalweg_env::{Instant, Turn, Worker};
+
+use crate::checkpoint::{self, Checkpoint, PartitionCheckpoint};
+use crate::error::LogError;
+use crate::files::{FileId, Kind};
+use crate::indexer;
+use crate::metrics::LogMetrics;
+use crate::planted::{self, Bug};
+use crate::shared::{Finished, Reason, Shared, Spare};
+
+/// The newest finished file stays in memory: those who read a little behind find it there.
+const FINISHED_KEPT: usize = 1;
+
+pub(crate) struct Background {
+    shared: Arc<Shared>,
+    /// True if extents changed since the last checkpoint.
+    dirty: bool,
+    /// The first file that a checkpoint written now does not cover.
+    replay_from: u64,
+    next_round: Instant,
+    finished: bool,
+}
+
+impl Background {
+    pub(crate) fn new(shared: Arc<Shared>, replay_from: u64) -> Self {
+        let next_round = shared.env.now();
+        Self { shared, dirty: true, replay_from, next_round, finished: false }
+    }
+
+    fn make_spare(&self) -> Result<(), LogError> {
+        let id = FileId::wal(self.shared.new_file_number());
+        let len = self.shared.options.wal_file_bytes;
+        let handle = self.shared.files.create(id, len, self.shared.options.incarnation)?;
+        self.shared.handoff.put_spare(Spare { id, handle, len });
+        Ok(())
+    }
+
+    /// Moves the oldest finished file from the partitions' tails into their extents.
+    fn index(&mut self, finished: Finished) -> Result<(), LogError> {
+        let written = indexer::index_wal(&self.shared, finished)?;
+        LogMetrics::add(&self.shared.metrics.index_bytes, written);
+        self.shared.handoff.pop_finished();
+        self.replay_from = finished.id.number + 1;
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn write_checkpoint(&mut self) -> Result<(), LogError> {
+        let too_early = u64::from(planted::is(Bug::CheckpointTooEarly));
+        let mut checkpoint = Checkpoint {
+            next_file: self.shared.next_file.load(Ordering::Relaxed),
+            replay_from: self.replay_from + too_early,
+            written_at: self.shared.env.wall(),
+            partitions: Vec::new(),
+        };
+        let horizon = self.producer_horizon();
+        for partition in self.shared.all_partitions() {
+            let mut state = partition.state();
+            state.producers.expire(horizon);
+            checkpoint.partitions.push(PartitionCheckpoint::of(partition.id(), &state));
+        }
+        if planted::is(Bug::RemoveBeforeCheckpoint) {
+            self.remove_unreferenced(&checkpoint)?;
+        }
+        let dir = &self.shared.options.dir;
+        let written = checkpoint::write(self.shared.files.disk().as_ref(), dir, &checkpoint)?;
+        LogMetrics::add(&self.shared.metrics.index_bytes, written);
+        LogMetrics::add(&self.shared.metrics.checkpoints, 1);
+        self.dirty = false;
+        self.remove_unreferenced(&checkpoint)
+    }
+
+    fn producer_horizon(&self) -> thalweg_types::Timestamp {
+        let silent = self.shared.options.producer_expiration.as_millis();
+        let silent = i64::try_from(silent).unwrap_or(i64::MAX);
+        thalweg_types::Timestamp(self.shared.env.wall().0.saturating_sub(silent))
+    }
+
+    /// Removes the files that neither the durable checkpoint nor the replay after it needs.
+    fn remove_unreferenced(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+        let extents = checkpoint.partitions.iter().flat_map(|partition| &partition.extents);
+        let needed: BTreeSet<FileId> = extents.map(|extent| extent.file).collect();
+        let files = &self.shared.files;
+        let entries = files.disk().list(files.dir());
+        for entry in entries.map_err(LogError::io("listing", files.dir()))? {
+            let Some(file) = FileId::from_name(&entry.name) else { continue };
+            let replayed = file.kind == Kind::Wal && file.number >= checkpoint.replay_from;
+            let newer = file.number >= checkpoint.next_file;
+            if !(replayed || newer || needed.contains(&file)) {
+                files.remove(file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses writes while the device is nearly full.
+    fn watch_space(&self) {
+        let minimum = self.shared.options.free_bytes_min;
+        let files = &self.shared.files;
+        let Ok(free) = files.disk().free_bytes(files.dir()) else { return };
+        let low = self.shared.health.has(Reason::LowSpace);
+        if !low && free < minimum {
+            let text = format!("only {free} bytes are free, {minimum} are kept in reserve");
+            tracing::error!("log accepts no writes: {text}");
+            self.shared.health.raise(Reason::LowSpace, text);
+        } else if low && free >= minimum + minimum / 8 {
+            tracing::warn!("log accepts writes again: {free} bytes are free");
+            self.shared.health.clear(Reason::LowSpace);
+        }
+    }
+
+    /// The next job, if there is one.
+    fn job(&mut self) -> Result<Turn, LogError> {
+        if self.shared.health.has(Reason::Closing) {
+            return self.close();
+        }
+        if !self.shared.handoff.has_spare() && !self.shared.health.has(Reason::LowSpace) {
+            self.watch_space();
+            self.make_spare()?;
+            return Ok(Turn::Again);
+        }
+        if let Some(finished) = self.shared.handoff.oldest_finished(FINISHED_KEPT) {
+            self.index(finished)?;
+            return Ok(Turn::Again);
+        }
+        if self.shared.env.now() >= self.next_round {
+            self.next_round = self.shared.env.now() + self.shared.options.background_interval;
+            self.watch_space();
+            return Ok(Turn::Again);
+        }
+        if self.dirty {
+            self.write_checkpoint()?;
+            return Ok(Turn::Again);
+        }
+        Ok(Turn::Until(self.next_round))
+    }
+
+    /// Waits for the writer to hand over its last file, then leaves a checkpoint that needs no replay.
+    fn close(&mut self) -> Result<Turn, LogError> {
+        if !self.shared.handoff.writer_done() {
+            return Ok(Turn::Idle);
+        }
+        while let Some(finished) = self.shared.handoff.oldest_finished(0) {
+            self.index(finished)?;
+        }
+        self.write_checkpoint()?;
+        self.finished = true;
+        Ok(Turn::Done)
+    }
+}
+
+impl Worker for Background {
+    fn turn(&mut self) -> Turn {
+        match self.job() {
+            Ok(turn) => turn,
+            Err(error) if self.shared.health.has(Reason::Closing) => {
+                tracing::error!(%error, "closing without a checkpoint: the next start replays more");
+                Turn::Done
+            }
+            Err(error) => {
+                tracing::error!(%error, "background work failed, trying again later");
+                Turn::Until(self.shared.env.now() + self.shared.options.background_interval)
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A partition: its state behind one short lock, and what can be asked of it.
+
+mod append;
+pub(crate) mod extent;
+mod publish;
+mod read;
+mod time;
+mod wait;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use thalweg_types::{LeaderEpoch, Offset, ProducerId, Timestamp, TopicPartition};
+
+use crate::config::{Durability, PartitionConfig};
+use crate::epochs::EpochTable;
+use crate::files::FileId;
+use crate::format::entry::BatchEntry;
+use crate::producers::{Producer, ProducerTable};
+use crate::shared::Shared;
+use extent::Extent;
+use wait::Waiters;
+
+pub use append::{AppendError, Appended};
+pub(crate) use read::check as check_batch;
+pub use read::{ReadLimits, ReadPlan, Slice, is_gone};
+pub use time::TimestampOffset;
+pub use wait::{Ticket, WatchId};
+
+/// One partition of the log. All methods may be called from any thread.
+pub struct Partition {
+    id: TopicPartition,
+    shared: Arc<Shared>,
+    state: Mutex<PartitionState>,
+}
+
+/// The offsets that bound what can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermarks {
+    /// The first offset that is kept.
+    pub log_start: Offset,
+    /// One past the last durable offset: what consumers see.
+    pub high_watermark: Offset,
+    /// One past the last accepted offset, durable or not.
+    pub log_end: Offset,
+}
+
+/// A partition's hard and soft state. The order of offsets is:
+/// extents, then `tail`, then what the writer holds, then `pending`.
+pub(crate) struct PartitionState {
+    pub config: PartitionConfig,
+    pub log_start: Offset,
+    pub high_watermark: Offset,
+    pub next: Offset,
+    /// Counts the failed writes: what was accepted under an older number and not durable is gone.
+    pub generation: u64,
+    /// The high watermark at which each of the last generations ended, the newest last.
+    pub ended: VecDeque<(u64, Offset)>,
+    pub deleted: bool,
+    pub epochs: EpochTable,
+    pub producers: ProducerTable,
+    pub extents: Vec<Extent>,
+    pub tail: VecDeque<TailBatch>,
+    pub pending: VecDeque<Pending>,
+    /// True while the partition stands in the writer's queue.
+    pub queued: bool,
+    pub waiters: Waiters,
+    /// Bytes in extents and tail.
+    pub bytes: u64,
+    /// Offsets below this have been compacted.
+    pub cleaned_to: Offset,
+}
+
+/// A durable batch in a log file that is not indexed yet.
+#[derive(Clone, Debug)]
+pub(crate) struct TailBatch {
+    pub entry: BatchEntry,
+    pub file: FileId,
+    pub appended_at: Timestamp,
+    /// The batch's bytes while the cache keeps them.
+    pub cached: Option<Bytes>,
+}
+
+/// What waits for the writer.
+pub(crate) enum Pending {
+    Batch { entry: BatchEntry, bytes: Bytes },
+    Trim(Offset),
+}
+
+impl PartitionState {
+    pub(crate) fn new(config: PartitionConfig) -> Self {
+        Self {
+            config,
+            log_start: Offset::ZERO,
+            high_watermark: Offset::ZERO,
+            next: Offset::ZERO,
+            generation: 0,
+            ended: VecDeque::new(),
+            deleted: false,
+            epochs: EpochTable::default(),
+            producers: ProducerTable::default(),
+            extents: Vec::new(),
+            tail: VecDeque::new(),
+            pending: VecDeque::new(),
+            queued: false,
+            waiters: Waiters::default(),
+            bytes: 0,
+            cleaned_to: Offset::ZERO,
+        }
+    }
+
+    /// The first offset that is neither in an extent nor in the tail.
+    pub(crate) fn tail_end(&self) -> Offset {
+        let indexed = self.extents.last().map_or(self.log_start, |extent| extent.end);
+        self.tail.back().map_or(indexed, |batch| batch.entry.end_offset())
+    }
+}
+
+impl Partition {
+    pub(crate) fn new(id: TopicPartition, shared: Arc<Shared>, state: PartitionState) -> Arc<Self> {
+        Arc::new(Self { id, shared, state: Mutex::new(state) })
+    }
+
+    /// The partition's name.
+    pub fn id(&self) -> TopicPartition {
+        self.id
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, PartitionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The offsets that bound what can be read.
+    pub fn watermarks(&self) -> Watermarks {
+        let state = self.state();
+        Watermarks {
+            log_start: state.log_start,
+            high_watermark: state.high_watermark,
+            log_end: state.next,
+        }
+    }
+
+    /// The epoch that this owner stamps on batches.
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.shared.leader_epoch
+    }
+
+    /// Where the largest known epoch at or below `asked` ends; `None` above the current one.
+    pub fn end_of_epoch(&self, asked: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        let state = self.state();
+        state.epochs.end_of(asked, self.shared.leader_epoch, state.high_watermark)
+    }
+
+    /// The epoch under which the record at `offset` was written.
+    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.state().epochs.at(offset)
+    }
+
+    /// Bytes kept.
+    pub fn bytes(&self) -> u64 {
+        self.state().bytes
+    }
+
+    /// Idempotent producers with durable batches.
+    pub fn producers(&self) -> Vec<(ProducerId, Producer)> {
+        let state = self.state();
+        state.producers.durable().map(|(id, producer)| (*id, producer.clone())).collect()
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> PartitionConfig {
+        self.state().config.clone()
+    }
+
+    /// Puts another configuration in force, for what comes after.
+    pub fn set_config(&self, config: PartitionConfig) {
+        self.state().config = config;
+        self.shared.background.wake();
+    }
+
+    /// What an acknowledgement of this partition is worth.
+    pub fn durability(&self) -> Durability {
+        self.state().config.durability
+    }
+}
+
+impl std::fmt::Debug for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Partition({})", self.id)
+    }
+}

@@ -1,0 +1,166 @@
+//! Waiting for a partition to move: one mechanism for replies and for long polls.
+
+use std::sync::Arc;
+
+use thalweg_types::Offset;
+use tokio::sync::Notify;
+
+use super::{Partition, PartitionState};
+use crate::error::LogError;
+
+/// Generations whose end is remembered, so that late tickets still learn their fate.
+const ENDED_MAX: usize = 16;
+
+/// Who waits for which offset.
+#[derive(Default)]
+pub(crate) struct Waiters {
+    list: Vec<Waiter>,
+    next_id: u64,
+}
+
+struct Waiter {
+    id: u64,
+    /// Wakes when the high watermark is beyond this offset.
+    beyond: Offset,
+    notify: Arc<Notify>,
+}
+
+/// Names a registration, to take it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchId(u64);
+
+impl Waiters {
+    fn add(&mut self, beyond: Offset, notify: Arc<Notify>) -> WatchId {
+        self.next_id += 1;
+        self.list.push(Waiter { id: self.next_id, beyond, notify });
+        WatchId(self.next_id)
+    }
+
+    /// Takes out those who wait for something below `high_watermark`.
+    pub(crate) fn due(&mut self, high_watermark: Offset) -> Vec<Arc<Notify>> {
+        self.list
+            .extract_if(.., |waiter| waiter.beyond < high_watermark)
+            .map(|waiter| waiter.notify)
+            .collect()
+    }
+
+    /// Takes out everybody.
+    pub(crate) fn all(&mut self) -> Vec<Arc<Notify>> {
+        self.list.drain(..).map(|waiter| waiter.notify).collect()
+    }
+}
+
+/// What a ticket waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    HighWatermark(Offset),
+    LogStart(Offset),
+}
+
+/// A claim on the durability of something that was accepted.
+#[derive(Debug)]
+pub struct Ticket {
+    partition: Arc<Partition>,
+    generation: u64,
+    target: Target,
+}
+
+impl Ticket {
+    pub(crate) fn new(partition: Arc<Partition>, generation: u64, target: Target) -> Self {
+        Self { partition, generation, target }
+    }
+
+    /// Completes when the claim is durable, or has failed for good.
+    pub async fn wait(self) -> Result<(), LogError> {
+        let notify = Arc::new(Notify::new());
+        loop {
+            let watch = {
+                let mut state = self.partition.state();
+                if let Some(outcome) = self.outcome(&state) {
+                    return outcome;
+                }
+                let beyond = match self.target {
+                    Target::HighWatermark(end) => end.plus(-1),
+                    // Trims move no high watermark; whoever publishes one wakes everybody.
+                    Target::LogStart(_) => Offset(i64::MAX),
+                };
+                state.waiters.add(beyond, notify.clone())
+            };
+            let _guard = Unwatch { partition: &self.partition, watch };
+            notify.notified().await;
+        }
+    }
+
+    fn outcome(&self, state: &PartitionState) -> Option<Result<(), LogError>> {
+        let reached = |high_watermark| match self.target {
+            Target::HighWatermark(end) => high_watermark >= end,
+            Target::LogStart(start) => state.log_start >= start,
+        };
+        if state.generation == self.generation {
+            if reached(state.high_watermark) {
+                return Some(Ok(()));
+            }
+            return state.deleted.then(|| Err(LogError::Deleted(self.partition.id)));
+        }
+        let ended = state.ended.iter().find(|(generation, _)| *generation == self.generation);
+        let durable = ended.is_some_and(|(_, high_watermark)| reached(*high_watermark));
+        Some(if durable { Ok(()) } else { Err(LogError::WriteFailed) })
+    }
+}
+
+struct Unwatch<'a> {
+    partition: &'a Partition,
+    watch: WatchId,
+}
+
+impl Drop for Unwatch<'_> {
+    fn drop(&mut self) {
+        self.partition.unwatch(self.watch);
+    }
+}
+
+impl Partition {
+    /// Asks for `notify` to be told when the high watermark is beyond `offset`, when the partition
+    /// is deleted, or when its log start moves. `None` if there is nothing to wait for.
+    pub fn watch(&self, offset: Offset, notify: &Arc<Notify>) -> Option<WatchId> {
+        let mut state = self.state();
+        let over = state.deleted || state.high_watermark > offset;
+        (!over).then(|| state.waiters.add(offset, notify.clone()))
+    }
+
+    /// Takes a registration back; nothing happens if it is gone.
+    pub fn unwatch(&self, watch: WatchId) {
+        self.state().waiters.list.retain(|waiter| waiter.id != watch.0);
+    }
+
+    /// Forgets what is not durable. Everyone who waits for it learns that it failed.
+    pub(crate) fn roll_back(&self) {
+        let waiters = {
+            let mut state = self.state();
+            let ended = (state.generation, state.high_watermark);
+            state.generation += 1;
+            state.ended.push_back(ended);
+            if state.ended.len() > ENDED_MAX {
+                state.ended.pop_front();
+            }
+            state.next = state.high_watermark;
+            state.pending.clear();
+            state.producers.roll_back();
+            state.waiters.all()
+        };
+        waiters.iter().for_each(|notify| notify.notify_one());
+    }
+
+    /// Marks the partition as deleted and wakes everyone.
+    pub(crate) fn mark_deleted(&self) {
+        let waiters = {
+            let mut state = self.state();
+            state.deleted = true;
+            state.pending.clear();
+            state.tail.clear();
+            state.extents.clear();
+            state.waiters.all()
+        };
+        waiters.iter().for_each(|notify| notify.notify_one());
+    }
+}
