@@ -122,3 +122,6 @@ fn check_producer(header: &BatchHeader) -> Result<(), RecordsError> {
         if header.has_producer() { numbered } else { !header.attributes.is_transactional() };
     if consistent { Ok(()) } else { Err(RecordsError::Producer) }
 }
+
+#[cfg(test)]
+mod tests;

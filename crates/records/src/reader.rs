@@ -48,3 +48,6 @@ impl Iterator for BatchReader {
         Some(batch)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,3 +48,43 @@ pub(crate) const fn len(value: i64) -> usize {
 const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_put_is_taken(value: i64) {
+            let mut out = BytesMut::new();
+            put(&mut out, value);
+            prop_assert_eq!(out.len(), len(value));
+            let mut rest = out.as_ref();
+            prop_assert_eq!(take_i64(&mut rest), Some(value));
+            prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn a_32_bit_varint_is_a_64_bit_one(value: i32) {
+            let mut out = BytesMut::new();
+            put(&mut out, i64::from(value));
+            prop_assert_eq!(take_i32(&mut out.as_ref()), Some(value));
+        }
+    }
+
+    #[test]
+    fn a_varint_that_does_not_end_is_none() {
+        assert_eq!(take_i32(&mut [].as_slice()), None);
+        assert_eq!(take_i32(&mut [0x80; 4].as_slice()), None);
+        assert_eq!(take_i32(&mut [0x80, 0x80, 0x80, 0x80, 0x80, 0].as_slice()), None);
+        assert_eq!(take_i64(&mut [0xff; 11].as_slice()), None);
+    }
+
+    #[test]
+    fn zigzag_numbers_small_values_first() {
+        let encoded = [0, -1, 1, -2, 63, -64].map(zigzag);
+        assert_eq!(encoded, [0, 1, 2, 3, 126, 127]);
+    }
+}
