@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thalweg_types::{LeaderEpoch, Offset, TopicId, TopicName};
 
-use crate::{GroupId, InstanceId, MemberId};
+use crate::{GroupError, GroupId, InstanceId, MemberId, Reply};
 
 /// The caller's name for a request in flight. Opaque here; each is answered exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +55,28 @@ pub enum Request {
     ListGroups(ListGroups),
     /// Answered by [`crate::Reply::DeleteGroups`].
     DeleteGroups(DeleteGroups),
+}
+
+impl Request {
+    /// The answer that refuses this request as a whole.
+    pub fn refusal(&self, error: GroupError) -> Reply {
+        match self {
+            Self::JoinGroup(join) => Reply::refused_join(&join.member_id, error),
+            Self::SyncGroup(_) => Reply::SyncGroup(Err(error)),
+            // While a group loads, its members live: nobody has missed them yet.
+            Self::Heartbeat(_) if error == GroupError::CoordinatorLoadInProgress => {
+                Reply::Heartbeat(Ok(()))
+            }
+            Self::Heartbeat(_) => Reply::Heartbeat(Err(error)),
+            Self::LeaveGroup(_) => Reply::LeaveGroup(Err(error)),
+            Self::OffsetCommit(_) => Reply::OffsetCommit(Err(error)),
+            Self::OffsetFetch(_) => Reply::OffsetFetch(Err(error)),
+            Self::OffsetDelete(_) => Reply::OffsetDelete(Err(error)),
+            Self::DescribeGroups(_) => Reply::DescribeGroups(Err(error)),
+            Self::ListGroups(_) => Reply::ListGroups(Err(error)),
+            Self::DeleteGroups(_) => Reply::DeleteGroups(Err(error)),
+        }
+    }
 }
 
 /// A member enters a group, or comes back to it for the next generation.
@@ -159,6 +181,15 @@ pub struct TopicPartitions<T> {
     pub id: TopicId,
     /// One item per partition, in the order of the request.
     pub partitions: Vec<T>,
+}
+
+impl<T> TopicPartitions<T> {
+    /// The same topic with `f` of each item.
+    pub(crate) fn map<U>(self, mut f: impl FnMut(&TopicName, T) -> U) -> TopicPartitions<U> {
+        let Self { name, id, partitions } = self;
+        let partitions = partitions.into_iter().map(|item| f(&name, item)).collect();
+        TopicPartitions { name, id, partitions }
+    }
 }
 
 /// A member, or a client outside of any group, stores how far it has read.

@@ -25,15 +25,25 @@
 //!
 //! What is not here: authorization, and whether topics exist. The caller checks both first.
 
+mod admin;
+mod classic;
+mod context;
+mod durable;
 mod error;
+mod expiry;
 mod input;
 mod names;
+mod offsets;
 mod outbox;
+mod record;
 mod reply;
+mod serve;
 mod settings;
 mod state;
 mod time;
+mod timers;
 
+pub use durable::{DurableState, GroupOffsets, Skipped};
 pub use error::GroupError;
 pub use input::{
     CommitPartition, DeleteGroups, DeletedTopic, DescribeGroups, Heartbeat, Input, JoinGroup,
@@ -42,9 +52,10 @@ pub use input::{
 };
 pub use names::{GroupId, InstanceId, MemberId, NAME_LENGTH_MAX};
 pub use outbox::{Event, Outbox, Record};
+pub use record::{CommittedOffset, GroupMetadata, MemberMetadata};
 pub use reply::{
-    DescribedGroup, DescribedMember, FetchedOffset, GroupState, GroupType, JoinRefusal, Joined,
-    JoinedMember, Left, ListedGroup, PartitionResult, Reply, Synced,
+    DeletedGroup, DescribedGroup, DescribedMember, FetchedOffset, GroupState, GroupType,
+    JoinRefusal, Joined, JoinedMember, Left, ListedGroup, PartitionResult, Reply, Synced,
 };
 pub use settings::Settings;
 pub use state::CoordinatorState;

@@ -29,7 +29,14 @@ pub enum Reply {
     /// The groups, by name.
     ListGroups(Result<Vec<ListedGroup>, GroupError>),
     /// What became of each group, in the order of the request.
-    DeleteGroups(Result<Vec<(GroupId, Result<(), GroupError>)>, GroupError>),
+    DeleteGroups(Result<Vec<DeletedGroup>, GroupError>),
+}
+
+impl Reply {
+    /// Why a member did not join.
+    pub(crate) fn refused_join(member_id: &MemberId, error: GroupError) -> Self {
+        Self::JoinGroup(Err(JoinRefusal { member_id: member_id.clone(), error }))
+    }
 }
 
 /// A member of a new generation.
@@ -90,6 +97,15 @@ pub struct Left {
     /// As in the request.
     pub instance_id: Option<InstanceId>,
     /// Whether it left.
+    pub result: Result<(), GroupError>,
+}
+
+/// What became of a group to delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedGroup {
+    /// The group.
+    pub group_id: GroupId,
+    /// Whether it is gone.
     pub result: Result<(), GroupError>,
 }
 

@@ -7,10 +7,10 @@ use thalweg_types::Timestamp;
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// This time later by `duration_ms`; a negative duration counts as none.
+    /// This time later by `duration_ms`.
     #[must_use]
-    pub fn plus_ms(self, duration_ms: i32) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration_ms).unwrap_or(0)))
+    pub fn plus_ms(self, duration_ms: u32) -> Self {
+        Self(self.0.saturating_add(duration_ms.into()))
     }
 }
 
