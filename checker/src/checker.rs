@@ -1,0 +1,319 @@
+//! The rules.
+
+use std::collections::BTreeMap;
+
+use crate::commits::Commits;
+use crate::partition::{Fit, Partition};
+use crate::producers::{Outcome, Producers, Sent};
+use crate::verdict::{Class, Report, Verdict};
+use crate::{Commit, Event, Value};
+
+/// Judges a history while it grows. Crashes do not end it.
+///
+/// Memory: 28 bytes a record (16 as sent, 12 for its offset), up to twice that while a list grows,
+/// and a few hundred for each topic, partition, producer, consumer and group: ten million
+/// events, a third of them sends, take about 100 to 200 MB.
+#[derive(Default)]
+pub struct Checker {
+    numbers: BTreeMap<String, BTreeMap<i32, u32>>,
+    places: Vec<(String, i32)>,
+    partitions: Vec<Partition>,
+    producers: Producers,
+    commits: Commits,
+    report: Report,
+}
+
+/// Why an event cannot belong to a history. The harness is wrong, or the broker beyond belief.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// A producer's records are not numbered 0, 1, 2, …, or only some of them are idempotent.
+    #[error("record {0} is not its producer's next, or its producer changed its kind")]
+    Number(Value),
+    /// An outcome of a record that was not sent.
+    #[error("record {0} has an outcome but was not sent")]
+    NotSent(Value),
+    /// A second outcome.
+    #[error("record {0} has two outcomes")]
+    SecondOutcome(Value),
+    /// An offset that is negative or far from every other.
+    #[error("offset {0} is out of range")]
+    Offset(i64),
+}
+
+impl Checker {
+    /// A checker that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was found so far. Some losses and inversions show only in [`Checker::finish`].
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Judges one event.
+    pub fn observe(&mut self, event: &Event<'_>) -> Result<(), Malformed> {
+        self.report.events += 1;
+        match event {
+            Event::Send { value, idempotent, topic, partition } => {
+                self.send(*value, *idempotent, topic, *partition)
+            }
+            Event::Retry { value } => {
+                self.producers.retry(*value).then_some(()).ok_or(Malformed::NotSent(*value))
+            }
+            Event::Acked { value, offset } => self.acked(*value, *offset),
+            Event::Failed { value } => self.failed(*value),
+            Event::Unknown { value } => self.open_record(*value).map(drop),
+            Event::Seek { consumer, topic, partition, offset } => {
+                let id = self.at(topic, *partition, *offset)?;
+                self.partitions[id as usize].seek(*consumer, *offset);
+                Ok(())
+            }
+            Event::Read { consumer, topic, partition, offset, value } => {
+                let id = self.at(topic, *partition, *offset)?;
+                self.read(*consumer, id, *offset, *value);
+                Ok(())
+            }
+            Event::End { consumer, topic, partition, offset } => {
+                let id = self.at(topic, *partition, *offset)?;
+                self.end(*consumer, id, *offset);
+                Ok(())
+            }
+            Event::Trimmed { topic, partition, offset } => {
+                let id = self.at(topic, *partition, *offset)?;
+                let trimmed = &mut self.partitions[id as usize].trimmed;
+                *trimmed = (*trimmed).max(*offset);
+                Ok(())
+            }
+            event => {
+                self.observe_group(event);
+                Ok(())
+            }
+        }
+    }
+
+    /// Closes the history: what only its end can tell.
+    pub fn finish(mut self) -> Report {
+        for id in 0..self.partitions.len() as u32 {
+            self.check_order(id, true);
+        }
+        let unread = self.producers.iter().filter(|(_, sent)| {
+            sent.outcome == Outcome::Acked && !sent.was_read() && !sent.is_lost()
+        });
+        for (value, sent) in unread {
+            let partition = &self.partitions[sent.partition as usize];
+            match sent.offset() {
+                Some(offset) if offset < partition.trimmed => {}
+                None if partition.is_read_out() => {
+                    let what = format!("record {value}, acknowledged, is nowhere in the log");
+                    accuse(&mut self.report, &self.places, sent.partition, Class::Lost, || what);
+                }
+                _ => self.report.unread += 1,
+            }
+        }
+        self.report
+    }
+
+    fn observe_group(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Commit(Commit { group, topic, partition, offset }) => {
+                let id = self.number(topic, *partition);
+                self.commits.sent(group, id, *offset);
+            }
+            Event::CommitAcked(Commit { group, topic, partition, offset }) => {
+                let id = self.number(topic, *partition);
+                self.report.commits += 1;
+                self.commits.acked(group, id, *offset);
+            }
+            Event::CommitFailed(Commit { group, topic, partition, offset }) => {
+                let id = self.number(topic, *partition);
+                self.commits.failed(group, id, *offset);
+            }
+            Event::Committed { group, topic, partition, offset } => {
+                let id = self.number(topic, *partition);
+                if let Err(expected) = self.commits.fetched(group, id, *offset) {
+                    let what = || format!("group {group} has {offset:?}: {expected}");
+                    self.accuse(id, Class::CommitLost, what);
+                }
+            }
+            Event::Crash => {
+                self.report.crashes += 1;
+                self.commits.crash();
+            }
+            _ => {}
+        }
+    }
+
+    fn send(
+        &mut self,
+        value: Value,
+        idempotent: bool,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(), Malformed> {
+        let id = self.number(topic, partition);
+        if !self.producers.send(value, idempotent, id) {
+            return Err(Malformed::Number(value));
+        }
+        self.report.sent += 1;
+        Ok(())
+    }
+
+    fn acked(&mut self, value: Value, offset: Option<i64>) -> Result<(), Malformed> {
+        let sent = self.open_record(value)?;
+        sent.outcome = Outcome::Acked;
+        let id = sent.partition;
+        self.report.acked += 1;
+        let partition = &mut self.partitions[id as usize];
+        partition.note_ack();
+        match offset {
+            Some(offset) if !partition.admits(offset) => Err(Malformed::Offset(offset)),
+            Some(offset) => {
+                self.place(id, offset, value, false);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn failed(&mut self, value: Value) -> Result<(), Malformed> {
+        let sent = self.open_record(value)?;
+        sent.outcome = Outcome::Failed;
+        if sent.was_read() {
+            let id = sent.partition;
+            self.accuse(id, Class::Phantom, || format!("record {value} was read, then refused"));
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, consumer: u32, id: u32, offset: i64, value: Value) {
+        self.report.reads += 1;
+        let partition = &mut self.partitions[id as usize];
+        let position = partition.position(consumer, offset);
+        partition.seek(consumer, offset + 1);
+        if offset < position {
+            let what = || format!("consumer {consumer} at {position} got offset {offset}");
+            self.accuse(id, Class::Reordered, what);
+        } else {
+            self.pass(id, position, offset);
+        }
+        let phantom = match self.producers.get_mut(value) {
+            None => Some("was never sent"),
+            Some(sent) if sent.partition != id => Some("was sent to another partition"),
+            Some(sent) => {
+                sent.set_read();
+                (sent.outcome == Outcome::Failed).then_some("was refused")
+            }
+        };
+        if let Some(why) = phantom {
+            let what = || format!("record {value} at offset {offset} {why}");
+            self.accuse(id, Class::Phantom, what);
+            return;
+        }
+        self.place(id, offset, value, true);
+        self.check_order(id, false);
+    }
+
+    fn end(&mut self, consumer: u32, id: u32, offset: i64) {
+        let partition = &mut self.partitions[id as usize];
+        let position = partition.position(consumer, offset);
+        partition.seek(consumer, offset);
+        let beyond = partition.beyond(offset);
+        self.pass(id, position, offset);
+        self.lost(id, beyond);
+        self.check_order(id, false);
+        self.partitions[id as usize].note_end(offset);
+    }
+
+    /// Notes that a record stands at an offset, as its producer was told or a reader saw.
+    fn place(&mut self, id: u32, offset: i64, value: Value, read: bool) {
+        let partition = &mut self.partitions[id as usize];
+        let Some(sent) = self.producers.get_mut(value) else { return };
+        match partition.put(offset, value, read) {
+            Fit::Known => return,
+            Fit::Conflict(other) => {
+                let what = || format!("offset {offset} has record {other} and record {value}");
+                return self.accuse(id, Class::OffsetReused, what);
+            }
+            Fit::TooLate => {
+                sent.set_lost();
+                let what = || format!("record {value} came to offset {offset} behind a reader");
+                accuse(&mut self.report, &self.places, id, Class::Lost, what);
+            }
+            Fit::New => {}
+        }
+        let Some(first) = sent.stands_at(offset) else { return };
+        if read && partition.was_read(first) {
+            let what = || format!("record {value} is at offsets {first} and {offset}");
+            self.accuse(id, Class::Duplicated, what);
+        } else {
+            let (told, seen) = if read { (first, offset) } else { (offset, first) };
+            let what = || format!("record {value} was acknowledged at {told} and read at {seen}");
+            self.accuse(id, Class::Misacknowledged, what);
+        }
+    }
+
+    fn pass(&mut self, id: u32, from: i64, to: i64) {
+        let missing = self.partitions[id as usize].pass(from, to);
+        self.lost(id, missing);
+    }
+
+    fn lost(&mut self, id: u32, missing: Vec<(i64, Value)>) {
+        for (offset, value) in missing {
+            if self.producers.get_mut(value).is_some_and(Sent::set_lost) {
+                let what = || format!("record {value} at offset {offset} is gone");
+                self.accuse(id, Class::Lost, what);
+            }
+        }
+    }
+
+    fn check_order(&mut self, id: u32, to_end: bool) {
+        let inversions = self.partitions[id as usize].check_order(&self.producers, to_end);
+        for at in inversions {
+            let what = || format!("record {} at {} follows {}", at.value, at.offset, at.after);
+            self.accuse(id, Class::Reordered, what);
+        }
+    }
+
+    /// A record that was sent and has no outcome yet.
+    fn open_record(&mut self, value: Value) -> Result<&mut Sent, Malformed> {
+        match self.producers.get_mut(value) {
+            None => Err(Malformed::NotSent(value)),
+            Some(sent) if sent.outcome != Outcome::Open => Err(Malformed::SecondOutcome(value)),
+            Some(sent) => Ok(sent),
+        }
+    }
+
+    /// The partition's number, if `offset` can be one of its.
+    fn at(&mut self, topic: &str, partition: i32, offset: i64) -> Result<u32, Malformed> {
+        let id = self.number(topic, partition);
+        let admitted = self.partitions[id as usize].admits(offset);
+        admitted.then_some(id).ok_or(Malformed::Offset(offset))
+    }
+
+    fn number(&mut self, topic: &str, partition: i32) -> u32 {
+        if let Some(id) = self.numbers.get(topic).and_then(|of_topic| of_topic.get(&partition)) {
+            return *id;
+        }
+        let id = self.places.len() as u32;
+        self.places.push((topic.to_owned(), partition));
+        self.partitions.push(Partition::default());
+        self.numbers.entry(topic.to_owned()).or_default().insert(partition, id);
+        id
+    }
+
+    fn accuse(&mut self, id: u32, class: Class, what: impl FnOnce() -> String) {
+        accuse(&mut self.report, &self.places, id, class, what);
+    }
+}
+
+fn accuse(
+    report: &mut Report,
+    places: &[(String, i32)],
+    id: u32,
+    class: Class,
+    what: impl FnOnce() -> String,
+) {
+    let (topic, partition) = places[id as usize].clone();
+    report.add(class, || Verdict { class, topic, partition, what: what() });
+}
