@@ -1,0 +1,333 @@
+//! Brokers' settings that are accepted without effect, so that configurations written for Kafka
+//! load: what they govern works in another way here, or comes later.
+
+use crate::config::setting::{
+    Check, Setting, boolean, double, hours, int, list, long, short, string,
+};
+
+const MIGRATIONS: &[&str] = &["disabled", "downgrade", "upgrade", "bidirectional"];
+
+const LATER_GROUPS: &str = "Governs a group protocol that comes later.";
+const LATER_QUOTAS: &str = "Governs quotas, which come later.";
+const LATER_TRANSACTIONS: &str = "Governs transactions, which come later.";
+const NO_TIERS: &str = "Governs copies of the log in a remote store.";
+const NO_REPLICAS: &str = "Governs replication between brokers. There is none: what records survive is set by durability.";
+const NO_CONTROLLER: &str = "Governs controllers and brokers' connections to them. There are none.";
+const NO_POOLS: &str = "Sizes a pool, queue or buffer of Kafka's that has no counterpart.";
+const NO_FILES: &str = "Governs files that are laid out in another way.";
+const NO_JMX: &str = "Governs Kafka's own metrics. Those here are served over HTTP.";
+const NO_SECURITY: &str = "Governs authentication, which comes later.";
+
+pub(super) const SETTINGS: &[Setting] = &[
+    int("add.partitions.to.txn.retry.backoff.max.ms")
+        .default("100")
+        .min(0)
+        .inert()
+        .doc(LATER_TRANSACTIONS),
+    int("add.partitions.to.txn.retry.backoff.ms")
+        .default("20")
+        .min(1)
+        .inert()
+        .doc(LATER_TRANSACTIONS),
+    int("alter.log.dirs.replication.quota.window.num")
+        .default("11")
+        .min(1)
+        .inert()
+        .doc(NO_REPLICAS),
+    int("alter.log.dirs.replication.quota.window.size.seconds")
+        .default("1")
+        .min(1)
+        .inert()
+        .doc(NO_REPLICAS),
+    boolean("auto.leader.rebalance.enable").default("true").inert().doc(NO_REPLICAS),
+    int("background.threads").default("10").min(1).cluster_wide().inert().doc(NO_POOLS),
+    int("broker.heartbeat.interval.ms").default("2000").inert().doc(NO_CONTROLLER),
+    int("broker.session.timeout.ms").default("9000").inert().doc(NO_CONTROLLER),
+    int("connection.failed.authentication.delay.ms").default("100").min(0).inert().doc(NO_SECURITY),
+    long("connections.max.reauth.ms").default("0").inert().doc(NO_SECURITY),
+    boolean("controlled.shutdown.enable").default("true").inert().doc(NO_CONTROLLER),
+    list("controller.listener.names").inert().doc(NO_CONTROLLER),
+    list("controller.quorum.bootstrap.servers").default("").inert().doc(NO_CONTROLLER),
+    int("controller.quorum.election.timeout.ms").default("1000").min(0).inert().doc(NO_CONTROLLER),
+    int("controller.quorum.fetch.timeout.ms").default("2000").min(0).inert().doc(NO_CONTROLLER),
+    int("controller.quorum.request.timeout.ms").default("2000").min(0).inert().doc(NO_CONTROLLER),
+    list("controller.quorum.voters").default("").inert().doc(NO_CONTROLLER),
+    int("controller.quota.window.num").default("11").min(1).inert().doc(LATER_QUOTAS),
+    int("controller.quota.window.size.seconds").default("1").min(1).inert().doc(LATER_QUOTAS),
+    int("controller.socket.timeout.ms").default("30000").inert().doc(NO_CONTROLLER),
+    int("delete.records.purgatory.purge.interval.requests").default("1").inert().doc(NO_POOLS),
+    boolean("errors.deadletterqueue.auto.create.topics.enable")
+        .default("false")
+        .cluster_wide()
+        .inert()
+        .doc(LATER_GROUPS),
+    string("errors.deadletterqueue.topic.name.prefix")
+        .default("dlq.")
+        .cluster_wide()
+        .inert()
+        .doc(LATER_GROUPS),
+    int("fetch.purgatory.purge.interval.requests").default("1000").inert().doc(NO_POOLS),
+    int("group.consumer.assignment.interval.ms")
+        .default("1000")
+        .min(0)
+        .cluster_wide()
+        .inert()
+        .doc(LATER_GROUPS),
+    list("group.consumer.assignors").default("uniform,range").inert().doc(LATER_GROUPS),
+    int("group.consumer.heartbeat.interval.ms").default("5000").min(1).inert().doc(LATER_GROUPS),
+    int("group.consumer.max.assignment.interval.ms")
+        .default("15000")
+        .min(0)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.consumer.max.heartbeat.interval.ms")
+        .default("15000")
+        .min(1)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.consumer.max.session.timeout.ms").default("60000").min(1).inert().doc(LATER_GROUPS),
+    int("group.consumer.max.size").default("2147483647").min(1).inert().doc(LATER_GROUPS),
+    string("group.consumer.migration.policy")
+        .default("bidirectional")
+        .one_of(MIGRATIONS)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.consumer.min.assignment.interval.ms").default("0").min(0).inert().doc(LATER_GROUPS),
+    int("group.consumer.min.heartbeat.interval.ms")
+        .default("5000")
+        .min(1)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.consumer.min.session.timeout.ms").default("45000").min(1).inert().doc(LATER_GROUPS),
+    int("group.consumer.session.timeout.ms").default("45000").min(1).inert().doc(LATER_GROUPS),
+    int("group.coordinator.append.linger.ms").default("-1").min(-1).inert().doc(NO_POOLS),
+    int("group.coordinator.background.threads").default("2").min(1).inert().doc(NO_POOLS),
+    int("group.coordinator.cached.buffer.max.bytes")
+        .default("1048588")
+        .min(524_288)
+        .cluster_wide()
+        .inert()
+        .doc(NO_POOLS),
+    int("group.coordinator.threads").default("4").min(1).inert().doc(NO_POOLS),
+    int("group.share.assignment.interval.ms")
+        .default("1000")
+        .min(0)
+        .cluster_wide()
+        .inert()
+        .doc(LATER_GROUPS),
+    list("group.share.assignors").default("simple").inert().doc(LATER_GROUPS),
+    int("group.share.delivery.count.limit").default("5").range(2, 10).inert().doc(LATER_GROUPS),
+    int("group.share.heartbeat.interval.ms").default("5000").min(1).inert().doc(LATER_GROUPS),
+    int("group.share.max.assignment.interval.ms").default("15000").min(0).inert().doc(LATER_GROUPS),
+    int("group.share.max.delivery.count.limit")
+        .default("10")
+        .range(5, 25)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.share.max.heartbeat.interval.ms").default("15000").min(1).inert().doc(LATER_GROUPS),
+    int("group.share.max.partition.max.record.locks")
+        .default("4000")
+        .range(2000, 10_000)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.share.max.record.lock.duration.ms")
+        .default("60000")
+        .range(30_000, 3_600_000)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.share.max.session.timeout.ms").default("60000").min(1).inert().doc(LATER_GROUPS),
+    int("group.share.max.share.sessions").default("2000").min(1).inert().doc(LATER_GROUPS),
+    int("group.share.max.size").default("200").range(1, 1000).inert().doc(LATER_GROUPS),
+    int("group.share.min.assignment.interval.ms").default("0").min(0).inert().doc(LATER_GROUPS),
+    int("group.share.min.delivery.count.limit").default("2").range(2, 5).inert().doc(LATER_GROUPS),
+    int("group.share.min.heartbeat.interval.ms").default("5000").min(1).inert().doc(LATER_GROUPS),
+    int("group.share.min.partition.max.record.locks")
+        .default("100")
+        .range(100, 2000)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.share.min.record.lock.duration.ms")
+        .default("15000")
+        .range(1000, 30_000)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.share.min.session.timeout.ms").default("45000").min(1).inert().doc(LATER_GROUPS),
+    int("group.share.partition.max.record.locks")
+        .default("2000")
+        .range(100, 10_000)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.share.record.lock.duration.ms")
+        .default("30000")
+        .range(1000, 3_600_000)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.share.session.timeout.ms").default("45000").min(1).inert().doc(LATER_GROUPS),
+    int("group.streams.assignment.interval.ms")
+        .default("1000")
+        .min(0)
+        .cluster_wide()
+        .inert()
+        .doc(LATER_GROUPS),
+    list("group.streams.assignors").default("sticky").inert().doc(LATER_GROUPS),
+    int("group.streams.heartbeat.interval.ms").default("5000").min(1).inert().doc(LATER_GROUPS),
+    int("group.streams.initial.rebalance.delay.ms")
+        .default("3000")
+        .min(0)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.streams.max.assignment.interval.ms")
+        .default("15000")
+        .min(0)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.streams.max.heartbeat.interval.ms")
+        .default("15000")
+        .min(1)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("group.streams.max.session.timeout.ms").default("60000").min(1).inert().doc(LATER_GROUPS),
+    int("group.streams.max.size").default("2147483647").min(1).inert().doc(LATER_GROUPS),
+    int("group.streams.max.standby.replicas").default("2").min(0).inert().doc(LATER_GROUPS),
+    int("group.streams.min.assignment.interval.ms").default("0").min(0).inert().doc(LATER_GROUPS),
+    int("group.streams.min.heartbeat.interval.ms").default("5000").min(1).inert().doc(LATER_GROUPS),
+    int("group.streams.min.session.timeout.ms").default("45000").min(1).inert().doc(LATER_GROUPS),
+    int("group.streams.num.standby.replicas").default("0").min(0).inert().doc(LATER_GROUPS),
+    int("group.streams.session.timeout.ms").default("45000").min(1).inert().doc(LATER_GROUPS),
+    int("initial.broker.registration.timeout.ms").default("60000").inert().doc(NO_CONTROLLER),
+    string("inter.broker.listener.name").inert().doc(NO_CONTROLLER),
+    int("kafka.metrics.polling.interval.secs").default("10").min(1).inert().doc(NO_JMX),
+    long("leader.imbalance.check.interval.seconds").default("300").min(1).inert().doc(NO_REPLICAS),
+    double("log.cleaner.io.buffer.load.factor").default("0.9").cluster_wide().inert().doc(NO_POOLS),
+    int("log.cleaner.io.buffer.size").default("524288").min(0).cluster_wide().inert().doc(NO_POOLS),
+    int("log.cleaner.threads").default("1").min(0).cluster_wide().inert().doc(NO_POOLS),
+    long("log.dir.failure.timeout.ms").default("30000").min(1).inert().doc(NO_FILES),
+    int("log.flush.offset.checkpoint.interval.ms").default("60000").min(0).inert().doc(NO_FILES),
+    int("log.flush.start.offset.checkpoint.interval.ms")
+        .default("60000")
+        .min(0)
+        .inert()
+        .doc(NO_FILES),
+    int("log.index.interval.bytes").default("4096").min(0).cluster_wide().inert().doc(NO_FILES),
+    int("log.index.size.max.bytes").default("10485760").min(4).cluster_wide().inert().doc(NO_FILES),
+    long("log.local.retention.bytes").default("-2").min(-2).cluster_wide().inert().doc(NO_TIERS),
+    long("log.local.retention.ms").default("-2").min(-2).cluster_wide().inert().doc(NO_TIERS),
+    boolean("log.preallocate").default("false").cluster_wide().inert().doc(NO_FILES),
+    long("log.remote.copy.lag.bytes").default("-1").min(-1).cluster_wide().inert().doc(NO_TIERS),
+    long("log.remote.copy.lag.ms").default("0").min(-1).cluster_wide().inert().doc(NO_TIERS),
+    int("log.roll.jitter.hours").default("0").min(0).inert().doc(NO_FILES),
+    long("log.roll.jitter.ms")
+        .cluster_wide()
+        .or(&[hours("log.roll.jitter.hours")])
+        .inert()
+        .doc(NO_FILES),
+    string("metadata.log.dir").inert().doc(NO_CONTROLLER),
+    long("metadata.log.max.record.bytes.between.snapshots")
+        .default("20971520")
+        .min(1)
+        .inert()
+        .doc(NO_CONTROLLER),
+    long("metadata.log.max.snapshot.interval.ms")
+        .default("3600000")
+        .min(0)
+        .inert()
+        .doc(NO_CONTROLLER),
+    int("metadata.log.segment.bytes")
+        .default("1073741824")
+        .min(8_388_608)
+        .inert()
+        .doc(NO_CONTROLLER),
+    long("metadata.log.segment.ms").default("604800000").inert().doc(NO_CONTROLLER),
+    int("metadata.max.idle.interval.ms").default("500").min(0).inert().doc(NO_CONTROLLER),
+    long("metadata.max.retention.bytes").default("104857600").inert().doc(NO_CONTROLLER),
+    long("metadata.max.retention.ms").default("604800000").inert().doc(NO_CONTROLLER),
+    int("metrics.num.samples").default("2").min(1).inert().doc(NO_JMX),
+    string("metrics.recording.level").default("INFO").inert().doc(NO_JMX),
+    long("metrics.sample.window.ms").default("30000").min(1).inert().doc(NO_JMX),
+    int("min.insync.replicas").default("1").min(1).cluster_wide().inert().doc(NO_REPLICAS),
+    int("num.io.threads").default("8").min(1).cluster_wide().inert().doc(NO_POOLS),
+    int("num.network.threads").default("3").min(1).cluster_wide().inert().doc(NO_POOLS),
+    int("num.recovery.threads.per.data.dir")
+        .default("2")
+        .min(1)
+        .cluster_wide()
+        .inert()
+        .doc(NO_POOLS),
+    int("num.replica.alter.log.dirs.threads").inert().doc(NO_REPLICAS),
+    int("num.replica.fetchers").default("1").min(1).cluster_wide().inert().doc(NO_REPLICAS),
+    int("offsets.load.buffer.size").default("5242880").min(1).inert().doc(NO_POOLS),
+    int("offsets.topic.compression.codec").default("0").inert().doc(NO_FILES),
+    list("process.roles")
+        .default("broker")
+        .check(Check::EachOf(&["broker", "controller"]))
+        .inert()
+        .doc(NO_CONTROLLER),
+    int("producer.purgatory.purge.interval.requests").default("1000").inert().doc(NO_POOLS),
+    int("queued.max.requests").default("500").min(1).inert().doc(NO_POOLS),
+    int("quota.window.num").default("11").min(1).inert().doc(LATER_QUOTAS),
+    int("quota.window.size.seconds").default("1").min(1).inert().doc(LATER_QUOTAS),
+    int("replica.fetch.backoff.ms").default("1000").min(0).inert().doc(NO_REPLICAS),
+    int("replica.fetch.max.bytes").default("1048576").min(0).inert().doc(NO_REPLICAS),
+    int("replica.fetch.min.bytes").default("1").inert().doc(NO_REPLICAS),
+    int("replica.fetch.response.max.bytes").default("10485760").min(0).inert().doc(NO_REPLICAS),
+    int("replica.fetch.wait.max.ms").default("500").inert().doc(NO_REPLICAS),
+    long("replica.high.watermark.checkpoint.interval.ms").default("5000").inert().doc(NO_REPLICAS),
+    long("replica.lag.time.max.ms").default("30000").inert().doc(NO_REPLICAS),
+    int("replica.socket.receive.buffer.bytes").default("65536").inert().doc(NO_REPLICAS),
+    int("replica.socket.timeout.ms").default("30000").inert().doc(NO_REPLICAS),
+    int("replication.quota.window.num").default("11").min(1).inert().doc(NO_REPLICAS),
+    int("replication.quota.window.size.seconds").default("1").min(1).inert().doc(NO_REPLICAS),
+    int("request.timeout.ms").default("30000").inert().doc(NO_CONTROLLER),
+    string("security.inter.broker.protocol")
+        .default("PLAINTEXT")
+        .one_of(&["PLAINTEXT"])
+        .inert()
+        .doc(NO_CONTROLLER),
+    int("share.coordinator.append.linger.ms").default("-1").min(-1).inert().doc(NO_POOLS),
+    int("share.coordinator.cached.buffer.max.bytes")
+        .default("1048588")
+        .min(524_288)
+        .cluster_wide()
+        .inert()
+        .doc(NO_POOLS),
+    int("share.coordinator.load.buffer.size").default("5242880").min(1).inert().doc(LATER_GROUPS),
+    int("share.coordinator.snapshot.update.records.per.snapshot")
+        .default("500")
+        .range(0, 500)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("share.coordinator.state.topic.compression.codec").default("0").inert().doc(NO_FILES),
+    short("share.coordinator.state.topic.min.isr").default("1").min(1).inert().doc(NO_REPLICAS),
+    int("share.coordinator.state.topic.num.partitions")
+        .default("50")
+        .min(1)
+        .inert()
+        .doc(LATER_GROUPS),
+    short("share.coordinator.state.topic.replication.factor")
+        .default("1")
+        .min(1)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("share.coordinator.state.topic.segment.bytes")
+        .default("104857600")
+        .min(1)
+        .inert()
+        .doc(LATER_GROUPS),
+    int("share.coordinator.threads").default("1").min(1).inert().doc(NO_POOLS),
+    int("share.coordinator.write.timeout.ms").default("5000").min(1).inert().doc(LATER_GROUPS),
+    int("share.fetch.purgatory.purge.interval.requests").default("1000").inert().doc(NO_POOLS),
+    int("telemetry.max.bytes").default("1048576").min(1).inert().doc(LATER_QUOTAS),
+    boolean("transaction.partition.verification.enable")
+        .default("true")
+        .cluster_wide()
+        .inert()
+        .doc(LATER_TRANSACTIONS),
+    int("transaction.state.log.load.buffer.size").default("5242880").min(1).inert().doc(NO_POOLS),
+    int("transaction.state.log.min.isr").default("1").min(1).inert().doc(NO_REPLICAS),
+    boolean("transaction.two.phase.commit.enable").default("false").inert().doc(LATER_TRANSACTIONS),
+    boolean("unclean.leader.election.enable")
+        .default("false")
+        .cluster_wide()
+        .inert()
+        .doc(NO_REPLICAS),
+];
