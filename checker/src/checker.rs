@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::commits::Commits;
+use crate::compaction::Excuse;
 use crate::partition::{Fit, Partition};
 use crate::producers::{Outcome, Producers, Sent};
 use crate::verdict::{Class, Report, Verdict};
@@ -55,8 +56,13 @@ impl Checker {
     pub fn observe(&mut self, event: &Event<'_>) -> Result<(), Malformed> {
         self.report.events += 1;
         match event {
-            Event::Send { value, idempotent, topic, partition } => {
-                self.send(*value, *idempotent, topic, *partition)
+            Event::Send { value, idempotent, key, tombstone, topic, partition } => {
+                let id = self.number(topic, *partition);
+                self.send(*value, *idempotent, id)?;
+                if let Some(key) = key {
+                    self.partitions[id as usize].compaction.sent(*value, *key, *tombstone);
+                }
+                Ok(())
             }
             Event::Retry { value } => {
                 self.producers.retry(*value).then_some(()).ok_or(Malformed::NotSent(*value))
@@ -66,7 +72,9 @@ impl Checker {
             Event::Unknown { value } => self.open_record(*value).map(drop),
             Event::Seek { consumer, topic, partition, offset } => {
                 let id = self.at(topic, *partition, *offset)?;
-                self.partitions[id as usize].seek(*consumer, *offset);
+                let partition = &mut self.partitions[id as usize];
+                partition.seek(*consumer, *offset);
+                partition.compaction.take_doubts(*consumer);
                 Ok(())
             }
             Event::Read { consumer, topic, partition, offset, value } => {
@@ -97,14 +105,13 @@ impl Checker {
         for id in 0..self.partitions.len() as u32 {
             self.check_order(id, true);
         }
-        let unread = self.producers.iter().filter(|(_, sent)| {
-            sent.outcome == Outcome::Acked && !sent.was_read() && !sent.is_lost()
-        });
-        for (value, sent) in unread {
+        for (value, sent) in self.producers.iter().filter(|(_, sent)| sent.is_unread()) {
             let partition = &self.partitions[sent.partition as usize];
             match sent.offset() {
                 Some(offset) if offset < partition.trimmed => {}
-                None if partition.is_read_out() => {
+                None if partition.is_read_out()
+                    && partition.compaction.excuse(value, 0) == Excuse::None =>
+                {
                     let what = format!("record {value}, acknowledged, is nowhere in the log");
                     accuse(&mut self.report, &self.places, sent.partition, Class::Lost, || what);
                 }
@@ -144,14 +151,7 @@ impl Checker {
         }
     }
 
-    fn send(
-        &mut self,
-        value: Value,
-        idempotent: bool,
-        topic: &str,
-        partition: i32,
-    ) -> Result<(), Malformed> {
-        let id = self.number(topic, partition);
+    fn send(&mut self, value: Value, idempotent: bool, id: u32) -> Result<(), Malformed> {
         if !self.producers.send(value, idempotent, id) {
             return Err(Malformed::Number(value));
         }
@@ -179,8 +179,11 @@ impl Checker {
     fn failed(&mut self, value: Value) -> Result<(), Malformed> {
         let sent = self.open_record(value)?;
         sent.outcome = Outcome::Failed;
-        if sent.was_read() {
-            let id = sent.partition;
+        let (id, was_read) = (sent.partition, sent.was_read());
+        if sent.offset().is_none() {
+            self.partitions[id as usize].compaction.settled(value);
+        }
+        if was_read {
             self.accuse(id, Class::Phantom, || format!("record {value} was read, then refused"));
         }
         Ok(())
@@ -195,7 +198,7 @@ impl Checker {
             let what = || format!("consumer {consumer} at {position} got offset {offset}");
             self.accuse(id, Class::Reordered, what);
         } else {
-            self.pass(id, position, offset);
+            self.pass(consumer, id, position, offset);
         }
         let phantom = match self.producers.get_mut(value) {
             None => Some("was never sent"),
@@ -219,8 +222,9 @@ impl Checker {
         let position = partition.position(consumer, offset);
         partition.seek(consumer, offset);
         let beyond = partition.beyond(offset);
-        self.pass(id, position, offset);
+        self.pass(consumer, id, position, offset);
         self.lost(id, beyond);
+        self.settle_doubts(consumer, id);
         self.check_order(id, false);
         self.partitions[id as usize].note_end(offset);
     }
@@ -235,6 +239,9 @@ impl Checker {
                 let what = || format!("offset {offset} has record {other} and record {value}");
                 return self.accuse(id, Class::OffsetReused, what);
             }
+            // Compacted before its producer heard of it.
+            Fit::TooLate if !read && partition.compaction.excuse(value, offset) != Excuse::None => {
+            }
             Fit::TooLate => {
                 sent.set_lost();
                 let what = || format!("record {value} came to offset {offset} behind a reader");
@@ -242,6 +249,10 @@ impl Checker {
             }
             Fit::New => {}
         }
+        if sent.offset().is_none() {
+            partition.compaction.settled(value);
+        }
+        partition.compaction.stands_at(value, offset);
         let Some(first) = sent.stands_at(offset) else { return };
         if read && partition.was_read(first) {
             let what = || format!("record {value} is at offsets {first} and {offset}");
@@ -253,9 +264,36 @@ impl Checker {
         }
     }
 
-    fn pass(&mut self, id: u32, from: i64, to: i64) {
-        let missing = self.partitions[id as usize].pass(from, to);
+    /// Judges what a reader that goes `from` one offset `to` another has not got.
+    fn pass(&mut self, consumer: u32, id: u32, from: i64, to: i64) {
+        let partition = &mut self.partitions[id as usize];
+        let mut missing = partition.pass(from, to);
+        missing.retain(|(offset, value)| match partition.compaction.excuse(*value, *offset) {
+            Excuse::None => true,
+            Excuse::Perhaps => {
+                partition.compaction.doubt(consumer, *offset, *value);
+                false
+            }
+            Excuse::Taken => {
+                self.producers.get_mut(*value).map(Sent::set_compacted);
+                false
+            }
+        });
         self.lost(id, missing);
+    }
+
+    /// Judges what a reader missed on its way, now that it has seen the rest.
+    fn settle_doubts(&mut self, consumer: u32, id: u32) {
+        let compaction = &mut self.partitions[id as usize].compaction;
+        let mut doubts = compaction.take_doubts(consumer);
+        doubts.retain(|(offset, value)| {
+            let taken = compaction.excuse(*value, *offset) == Excuse::Taken;
+            if taken {
+                self.producers.get_mut(*value).map(Sent::set_compacted);
+            }
+            !taken
+        });
+        self.lost(id, doubts);
     }
 
     fn lost(&mut self, id: u32, missing: Vec<(i64, Value)>) {

@@ -34,6 +34,12 @@ pub enum Event<'a> {
         value: Value,
         /// Whether its producer is idempotent: stored once, in order. The same for all its records.
         idempotent: bool,
+        /// Its key, if the topic is compacted: it may go once a later record has the same key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<u64>,
+        /// It deletes its key, and then goes itself.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        tombstone: bool,
         /// Where to.
         #[serde(borrow)]
         topic: Cow<'a, str>,

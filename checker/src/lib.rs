@@ -5,6 +5,7 @@
 
 mod checker;
 mod commits;
+mod compaction;
 mod event;
 mod lines;
 mod partition;

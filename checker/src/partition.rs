@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Value;
+use crate::compaction::Compaction;
 use crate::producers::Producers;
 
 /// Offsets may jump by this many; more is taken for nonsense rather than stored. It bounds what one
@@ -48,6 +49,8 @@ pub(crate) struct Partition {
     slots: Vec<Slot>,
     /// Offsets below may be gone.
     pub trimmed: i64,
+    /// Records elsewhere may be gone.
+    pub compaction: Compaction,
     /// Every offset was read or passed, to an end found after the last acknowledgement.
     read_out: bool,
     positions: BTreeMap<u32, i64>,

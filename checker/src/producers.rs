@@ -35,6 +35,8 @@ pub(crate) struct Sent {
 const READ: u8 = 1;
 /// Its loss was reported.
 const LOST: u8 = 2;
+/// Compaction took it.
+const COMPACTED: u8 = 4;
 
 impl Sent {
     pub(crate) fn offset(&self) -> Option<i64> {
@@ -58,13 +60,18 @@ impl Sent {
         self.flags |= READ;
     }
 
-    pub(crate) fn is_lost(&self) -> bool {
-        self.flags & LOST != 0
+    pub(crate) fn set_compacted(&mut self) {
+        self.flags |= COMPACTED;
+    }
+
+    /// True if it was acknowledged and nothing was heard of it since.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.outcome == Outcome::Acked && self.flags == 0
     }
 
     /// Reports the loss once: true the first time.
     pub(crate) fn set_lost(&mut self) -> bool {
-        let first = !self.is_lost();
+        let first = self.flags & LOST == 0;
         self.flags |= LOST;
         first
     }

@@ -88,7 +88,14 @@ impl Model {
         self.sent[producer as usize] += 1;
         let value = Value { producer, number };
         let idempotent = is_idempotent(value);
-        self.history.push(Event::Send { value, idempotent, topic: topic(), partition });
+        self.history.push(Event::Send {
+            value,
+            idempotent,
+            key: None,
+            tombstone: false,
+            topic: topic(),
+            partition,
+        });
         let mut copies = usize::from(self.random.u8(..4) > 0);
         if self.random.u8(..4) == 0 {
             self.history.push(Event::Retry { value });
