@@ -12,12 +12,14 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   gen-kafka   generate crates/kafka-wire/src/messages from Kafka's definitions (needs Maven)
+  golden      capture crates/kafka-wire/testdata/golden.txt from Kafka's own classes (needs Java)
 ";
 
 fn main() -> ExitCode {
     let chore = std::env::args().nth(1).unwrap_or_default();
     let outcome = match chore.as_str() {
         "gen-kafka" => kafka::generate(),
+        "golden" => kafka::golden::capture(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

@@ -151,3 +151,6 @@ impl FromIterator<Segment> for Segments {
         segments
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,12 @@
 //! `jar` fetches the definitions, `spec` reads them as they are, `model` turns them into what the
 //! code needs, and `render` writes that down.
 
+pub mod golden;
 mod jar;
 mod model;
 mod names;
 mod render;
+mod schema;
 mod spec;
 mod types;
 mod versions;
@@ -28,11 +30,14 @@ const EXTRA: [&str; 4] = [
 ];
 
 /// Writes all generated files anew.
+#[expect(clippy::disallowed_methods, reason = "a tool writes files as it likes")]
 pub fn generate() -> Result<()> {
     let specs = spec::read_all(&jar::definitions()?)?;
     let messages = wanted(&specs).map(Message::new).collect::<Result<Vec<_>>>()?;
-    let folder = root().join("crates/kafka-wire/src/messages");
+    let home = root().join("crates/kafka-wire");
+    let folder = home.join("src/messages");
     replace_folder(&folder, &render::files(&messages))?;
+    fs::write(home.join("testdata/schema.json"), schema::json_lines(&messages))?;
     println!("{} messages written to {}", messages.len(), folder.display());
     Ok(())
 }
