@@ -17,8 +17,23 @@ pub(crate) fn take_i64(input: &mut &[u8]) -> Option<i64> {
     Some((raw >> 1) as i64 ^ -((raw & 1) as i64))
 }
 
+/// Nearly all varints of a record have one or two bytes, so that these come first.
 #[inline]
 fn take<const MAX: usize>(input: &mut &[u8]) -> Option<u64> {
+    match **input {
+        [first @ ..0x80, ref rest @ ..] => {
+            *input = rest;
+            Some(u64::from(first))
+        }
+        [first, second @ ..0x80, ref rest @ ..] => {
+            *input = rest;
+            Some(u64::from(first & 0x7f) | u64::from(second) << 7)
+        }
+        _ => take_long::<MAX>(input),
+    }
+}
+
+fn take_long<const MAX: usize>(input: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for (i, byte) in input.iter().take(MAX).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * i);

@@ -73,7 +73,7 @@ fn compress_block(
 
 /// Several frames in a row are one stream.
 pub(super) fn decompress(mut input: &[u8], limit: usize) -> Result<Vec<u8>, RecordsError> {
-    let mut out = Output::new(limit);
+    let mut out = Output::new(input.len(), limit);
     loop {
         decompress_frame(&mut input, &mut out)?;
         if input.is_empty() {

@@ -68,8 +68,12 @@ struct Output {
 }
 
 impl Output {
-    fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), limit }
+    /// Starts with room for what such an input usually holds.
+    fn new(input_len: usize, limit: usize) -> Self {
+        const USUAL_RATIO: usize = 4;
+        const CAPACITY_MIN: usize = 4 << 10;
+        let capacity = (USUAL_RATIO * input_len).max(CAPACITY_MIN).min(limit);
+        Self { bytes: Vec::with_capacity(capacity), limit }
     }
 
     /// Bytes that may still be written.
@@ -99,11 +103,10 @@ fn read_bounded(
     input_len: usize,
     limit: usize,
 ) -> Result<Vec<u8>, RecordsError> {
-    const FIRST_GROWTH_MIN: usize = 4 << 10;
     let mut read = |buffer: &mut [u8]| {
         reader.read(buffer).map_err(|error| RecordsError::decompress(compression, error))
     };
-    let mut out = Output::new(limit);
+    let mut out = Output::new(input_len, limit);
     let mut filled = 0;
     loop {
         if filled == out.bytes.len() {
@@ -114,7 +117,8 @@ fn read_bounded(
                     _ => Err(RecordsError::DecompressedTooLarge { limit }),
                 };
             }
-            let more = filled.max(4 * input_len).max(FIRST_GROWTH_MIN);
+            let spare = out.bytes.capacity() - filled;
+            let more = if spare > 0 { spare } else { filled };
             out.grow(more.min(out.room()))?;
         }
         match read(&mut out.bytes[filled..])? {

@@ -36,7 +36,7 @@ pub(super) fn compress(input: &[u8], out: &mut BytesMut) -> Result<(), RecordsEr
 }
 
 pub(super) fn decompress(mut input: &[u8], limit: usize) -> Result<Vec<u8>, RecordsError> {
-    let mut out = Output::new(limit);
+    let mut out = Output::new(input.len(), limit);
     if !input.starts_with(MAGIC) {
         decompress_block(input, &mut out)?;
         return Ok(out.bytes);
