@@ -90,10 +90,11 @@ impl Layers<'_> {
         find(scope, name).map(|setting| self.look_up(scope, setting))
     }
 
-    /// The value that counts for a broker's setting, stand-ins considered; `None` is Kafka's null,
-    /// or an unknown name.
+    /// The value that counts for a broker's setting, stand-ins considered; `None` is Kafka's null.
     pub fn broker_value(&self, name: &str) -> Option<String> {
-        let synonyms = self.broker_synonyms(find(Scope::Broker, name)?);
+        let setting = find(Scope::Broker, name);
+        debug_assert!(setting.is_some(), "{name} is not in the catalogue");
+        let synonyms = self.broker_synonyms(setting?);
         synonyms.first().map(Origin::converted)
     }
 

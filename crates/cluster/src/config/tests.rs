@@ -103,6 +103,45 @@ mod catalogue {
         }
     }
 
+    /// The names in the file that comes with Kafka, and in the set-ups of its clients' own tests.
+    #[test]
+    fn a_configuration_written_for_kafka_loads() {
+        for (name, value) in [
+            ("advertised.listeners", "PLAINTEXT://localhost:9092"),
+            ("controller.listener.names", "CONTROLLER"),
+            ("controller.quorum.bootstrap.servers", "localhost:9093"),
+            ("delete.topic.enable", "true"),
+            ("group.coordinator.rebalance.protocols", "classic,consumer,share,streams"),
+            ("group.min.session.timeout.ms", "1000"),
+            ("inter.broker.listener.name", "PLAINTEXT"),
+            ("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"),
+            ("listeners", "PLAINTEXT://:9092"),
+            ("log.dirs", "/var/lib/kafka"),
+            ("log.retention.check.interval.ms", "300000"),
+            ("log.retention.hours", "168"),
+            ("log.retention.ms", "-1"),
+            ("log.segment.bytes", "1073741824"),
+            ("node.id", "1"),
+            ("num.io.threads", "8"),
+            ("num.network.threads", "3"),
+            ("num.recovery.threads.per.data.dir", "1"),
+            ("offsets.topic.num.partitions", "8"),
+            ("offsets.topic.replication.factor", "1"),
+            ("process.roles", "broker,controller"),
+            ("share.coordinator.state.topic.min.isr", "1"),
+            ("share.coordinator.state.topic.num.partitions", "4"),
+            ("share.coordinator.state.topic.replication.factor", "1"),
+            ("socket.receive.buffer.bytes", "102400"),
+            ("socket.request.max.bytes", "104857600"),
+            ("socket.send.buffer.bytes", "102400"),
+            ("transaction.state.log.min.isr", "1"),
+            ("transaction.state.log.num.partitions", "8"),
+            ("transaction.state.log.replication.factor", "1"),
+        ] {
+            assert!(check_static(name, value).is_ok(), "{name}={value}");
+        }
+    }
+
     #[test]
     fn unknown_names_get_the_nearest_one_and_refused_ones_a_reason() {
         assert_eq!(suggest(Scope::Broker, "log.retention.msec"), Some("log.retention.ms"));

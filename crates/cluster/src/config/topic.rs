@@ -164,12 +164,12 @@ impl Values<'_> {
 }
 
 impl Layers<'_> {
-    /// A broker's integer setting; 0 for an unknown name or a null.
+    /// A broker's integer setting; 0 for Kafka's null.
     pub fn broker_int(&self, name: &str) -> i64 {
         self.broker_value(name).and_then(|value| integer(&value)).unwrap_or_default()
     }
 
-    /// A broker's boolean setting; false for an unknown name or a null.
+    /// A broker's boolean setting; false for Kafka's null.
     pub fn broker_bool(&self, name: &str) -> bool {
         self.broker_value(name).and_then(|value| boolean(&value)).unwrap_or_default()
     }

@@ -6,7 +6,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     boolean("auto.create.topics.enable")
         .default("true")
         .doc("Lets a client that asks for an unknown topic create it."),
-    int("broker.id").default("-1").doc("Older name of node.id."),
+    int("broker.id").default("-1").inert().doc("Older name of node.id."),
     string("broker.rack")
         .doc("Where this broker stands; clients may prefer brokers of their own rack."),
     int("default.replication.factor").default("1").range(1, 3).doc(

@@ -5,13 +5,12 @@ use crate::config::setting::{
     Check, Setting, boolean, double, hours, int, list, long, short, string,
 };
 
-const MIGRATIONS: &[&str] = &["disabled", "downgrade", "upgrade", "bidirectional"];
-
 const LATER_GROUPS: &str = "Governs a group protocol that comes later.";
 const LATER_QUOTAS: &str = "Governs quotas, which come later.";
 const LATER_TRANSACTIONS: &str = "Governs transactions, which come later.";
 const NO_TIERS: &str = "Governs copies of the log in a remote store.";
-const NO_REPLICAS: &str = "Governs replication between brokers. There is none: what records survive is set by durability.";
+const NO_REPLICAS: &str = "Governs replication between brokers. There is none: what records survive \
+                           is set by durability.";
 const NO_CONTROLLER: &str = "Governs controllers and brokers' connections to them. There are none.";
 const NO_POOLS: &str = "Sizes a pool, queue or buffer of Kafka's that has no counterpart.";
 const NO_FILES: &str = "Governs files that are laid out in another way.";
@@ -87,11 +86,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc(LATER_GROUPS),
     int("group.consumer.max.session.timeout.ms").default("60000").min(1).inert().doc(LATER_GROUPS),
     int("group.consumer.max.size").default("2147483647").min(1).inert().doc(LATER_GROUPS),
-    string("group.consumer.migration.policy")
-        .default("bidirectional")
-        .one_of(MIGRATIONS)
-        .inert()
-        .doc(LATER_GROUPS),
+    string("group.consumer.migration.policy").default("bidirectional").inert().doc(LATER_GROUPS),
     int("group.consumer.min.assignment.interval.ms").default("0").min(0).inert().doc(LATER_GROUPS),
     int("group.consumer.min.heartbeat.interval.ms")
         .default("5000")

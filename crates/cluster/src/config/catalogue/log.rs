@@ -45,7 +45,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     boolean("log.cleaner.enable")
         .default("true")
-        .doc("Turns compaction on. Only true makes sense."),
+        .inert()
+        .doc("Turns compaction on, which it always is here."),
     double("log.cleaner.io.max.bytes.per.second")
         .default("1.7976931348623157E308")
         .cluster_wide()
@@ -132,6 +133,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("60000")
         .min(0)
         .cluster_wide()
+        .inert()
         .doc("Time before a dropped file is removed in topics that set no file.delete.delay.ms."),
     int("max.decompressed.message.bytes")
         .default("2147483639")

@@ -54,6 +54,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("60000")
         .min(0)
         .inherits("log.segment.delete.delay.ms")
+        .inert()
         .doc("Time between dropping a file from the log and removing it from the disk."),
     long("flush.messages")
         .default("9223372036854775807")
