@@ -3,27 +3,33 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const maxPoll = 1000
+const (
+	maxPoll     = 1000
+	pollTimeout = 200 * time.Millisecond
+)
 
 type member struct {
 	name   string
 	topic  string
 	seed   uint32
 	client *kgo.Client
+	// uncommitted has the last record read of each partition, as long as it is owned and not committed
+	uncommitted map[int32]*kgo.Record
 }
 
 func consume(bootstrap, topic, group string, seed uint32, name string) error {
-	m := member{name: name, topic: topic, seed: seed}
+	m := member{name: name, topic: topic, seed: seed, uncommitted: map[int32]*kgo.Record{}}
 	var err error
 	m.client, err = kgo.NewClient(
 		kgo.SeedBrokers(bootstrap),
@@ -35,9 +41,9 @@ func consume(bootstrap, topic, group string, seed uint32, name string) error {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.SessionTimeout(10*time.Second),
 		kgo.HeartbeatInterval(500*time.Millisecond),
-		kgo.OnPartitionsAssigned(m.reporter("assign")),
-		kgo.OnPartitionsRevoked(m.reporter("revoke")),
-		kgo.OnPartitionsLost(m.reporter("revoke")),
+		kgo.OnPartitionsAssigned(m.onAssigned),
+		kgo.OnPartitionsRevoked(m.onRevoked),
+		kgo.OnPartitionsLost(m.onRevoked),
 	)
 	if err != nil {
 		return err
@@ -56,45 +62,55 @@ func consume(bootstrap, topic, group string, seed uint32, name string) error {
 	return m.printEnds(group)
 }
 
-func (m *member) reporter(event string) func(context.Context, *kgo.Client, map[string][]int32) {
-	return func(_ context.Context, _ *kgo.Client, assignment map[string][]int32) {
-		for _, partition := range assignment[m.topic] {
-			fmt.Printf("%s %s %d\n", m.name, event, partition)
-		}
+func (m *member) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+	for _, partition := range assigned[m.topic] {
+		fmt.Printf("%s assign %d\n", m.name, partition)
+	}
+}
+
+func (m *member) onRevoked(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+	for _, partition := range revoked[m.topic] {
+		fmt.Printf("%s revoke %d\n", m.name, partition)
+		delete(m.uncommitted, partition)
 	}
 }
 
 // poll reads, compares and commits once; no rebalance comes in between.
 func (m *member) poll(polling context.Context) error {
-	fetches := m.client.PollRecords(polling, maxPoll)
+	ctx, cancel := context.WithTimeout(polling, pollTimeout)
+	defer cancel()
+	fetches := m.client.PollRecords(ctx, maxPoll)
 	defer m.client.AllowRebalance()
-	if err := fetches.Err(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := fetches.Err(); err != nil && ctx.Err() == nil {
 		return err
 	}
-	records := fetches.Records()
-	if len(records) == 0 {
-		return nil
-	}
-	for _, r := range records {
+	for _, r := range fetches.Records() {
 		if err := compare(r, m.seed); err != nil {
 			return err
 		}
 	}
-	m.report("read", fetches, func(first, next int64) string { return fmt.Sprintf("%d %d", first, next) })
-	// A commit that a rebalance overtook is not claimed; the next owner then reads those records again.
-	if m.client.CommitRecords(context.Background(), records...) == nil {
-		m.report("commit", fetches, func(_, next int64) string { return fmt.Sprint(next) })
-	}
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if n := len(p.Records); n > 0 {
+			first, last := p.Records[0], p.Records[n-1]
+			fmt.Printf("%s read %d %d %d\n", m.name, p.Partition, first.Offset, last.Offset+1)
+			m.uncommitted[p.Partition] = last
+		}
+	})
+	m.commit()
 	return nil
 }
 
-func (m *member) report(event string, fetches kgo.Fetches, describe func(first, next int64) string) {
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if n := len(p.Records); n > 0 {
-			offsets := describe(p.Records[0].Offset, p.Records[n-1].Offset+1)
-			fmt.Printf("%s %s %d %s\n", m.name, event, p.Partition, offsets)
-		}
-	})
+// commit claims nothing when a rebalance overtakes it: what stays owned is tried again with the next poll,
+// and the next owner of what does not reads those records again.
+func (m *member) commit() {
+	records := slices.Collect(maps.Values(m.uncommitted))
+	if len(records) == 0 || m.client.CommitRecords(context.Background(), records...) != nil {
+		return
+	}
+	for _, r := range records {
+		fmt.Printf("%s commit %d %d\n", m.name, r.Partition, r.Offset+1)
+	}
+	clear(m.uncommitted)
 }
 
 func compare(r *kgo.Record, seed uint32) error {

@@ -9,19 +9,19 @@ enum {
 };
 
 static const int64_t EPOCH_MS = 1700000000000;
-static const char *const HEADER_NAMES[] = {"id", "größe", "trace", ""};
+static const char* const HEADER_NAMES[] = {"id", "größe", "trace", ""};
 
 static uint8_t pool[POOL_SIZE];
 
 /* splitmix64 */
-static uint64_t next(uint64_t *state) {
+static uint64_t next(uint64_t* state) {
     uint64_t z = *state += 0x9E3779B97F4A7C15;
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
     return z ^ (z >> 31);
 }
 
-static uint64_t below(uint64_t *state, uint64_t bound) { return next(state) % bound; }
+static uint64_t below(uint64_t* state, uint64_t bound) { return next(state) % bound; }
 
 void fill_pool(void) {
     uint64_t state = 0;
@@ -32,12 +32,14 @@ void fill_pool(void) {
     }
 }
 
-static bytes_t take(uint64_t *state, size_t len) {
+static bytes_t take(uint64_t* state, size_t len) {
     size_t start = below(state, POOL_SIZE - len + 1);
     return (bytes_t){.data = pool + start, .len = len};
 }
 
-static bytes_t take_up_to(uint64_t *state, size_t max_len) { return take(state, below(state, max_len + 1)); }
+static bytes_t take_up_to(uint64_t* state, size_t max_len) {
+    return take(state, below(state, max_len + 1));
+}
 
 record_t make_record(uint32_t seed, uint32_t index) {
     uint64_t state = (uint64_t)seed << 32 | index;

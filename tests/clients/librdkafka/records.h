@@ -8,12 +8,12 @@ enum { PARTITIONS = 4, MAX_HEADERS = 3 };
 
 /* Bytes inside the pool; a null pointer is a null field, which is not the same as an empty one. */
 typedef struct {
-    const uint8_t *data;
+    const uint8_t* data;
     size_t len;
 } bytes_t;
 
 typedef struct {
-    const char *name;
+    const char* name;
     bytes_t value;
 } header_t;
 

@@ -19,8 +19,12 @@ class Member {
 
   async run() {
     const { consumer, topic } = this
-    const failed = new Promise((_, reject) => consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error)))
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.assign(payload.memberAssignment[topic] ?? []))
+    const failed = new Promise((_, reject) =>
+      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error)),
+    )
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
+      this.assign(payload.memberAssignment[topic] ?? []),
+    )
     consumer.on(consumer.events.REBALANCING, () => this.revoke())
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
@@ -86,7 +90,8 @@ function compare(seed, partition, message) {
   if (!same(message.value, expected.value)) fields.push('value')
   if (!sameHeaders(flatten(message.headers), expected.headers)) fields.push('headers')
   const { timestampType } = message.batchContext
-  if (Number(message.timestamp) !== expected.timestamp || timestampType !== CREATE_TIME) fields.push('timestamp')
+  if (Number(message.timestamp) !== expected.timestamp || timestampType !== CREATE_TIME)
+    fields.push('timestamp')
   if (fields.length > 0) throw new Error(`mismatch: record ${index}, ${fields}`)
 }
 
@@ -95,7 +100,9 @@ function same(got, expected) {
 }
 
 function flatten(headers) {
-  return Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => [name, value]))
+  return Object.entries(headers).flatMap(([name, values]) =>
+    [values].flat().map((value) => [name, value]),
+  )
 }
 
 function sameHeaders(got, expected) {

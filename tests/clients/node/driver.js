@@ -28,7 +28,7 @@ async function main([verb, bootstrap, topic, ...rest]) {
 main(process.argv.slice(2)).then(
   () => process.exit(0),
   (error) => {
-    console.error(error)
+    console.error(String(error))
     process.exit(1)
   },
 )

@@ -15,7 +15,8 @@ async function produce(kafka, topic, first, count, codec, seed) {
     const messages = []
     for (let index = start; index < end; index++) messages.push(toKafka(seed, index))
     const answers = await producer.send({ topic, compression: CODECS[codec], messages })
-    for (const { partition, baseOffset } of answers) checkOffset(partition, start, Number(baseOffset))
+    for (const { partition, baseOffset } of answers)
+      checkOffset(partition, start, Number(baseOffset))
   }
   await producer.disconnect()
 }
@@ -25,13 +26,21 @@ async function createTopic(kafka, topic) {
   await admin.connect()
   const configEntries = [{ name: 'retention.ms', value: '-1' }]
   // answers false if the topic is there
-  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1, configEntries }] })
+  await admin.createTopics({
+    topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1, configEntries }],
+  })
   await admin.disconnect()
 }
 
 function toKafka(seed, index) {
   const { timestamp, key, value, headers } = makeRecord(seed, index)
-  return { partition: index % PARTITIONS, timestamp: String(timestamp), key, value, headers: groupByName(headers) }
+  return {
+    partition: index % PARTITIONS,
+    timestamp: String(timestamp),
+    key,
+    value,
+    headers: groupByName(headers),
+  }
 }
 
 function groupByName(headers) {
@@ -44,7 +53,8 @@ function groupByName(headers) {
 function checkOffset(partition, start, baseOffset) {
   const skipped = (((partition - start) % PARTITIONS) + PARTITIONS) % PARTITIONS
   const index = start + skipped
-  if (baseOffset !== Math.floor(index / PARTITIONS)) throw new Error(`record ${index} got offset ${baseOffset}`)
+  if (baseOffset !== Math.floor(index / PARTITIONS))
+    throw new Error(`record ${index} got offset ${baseOffset}`)
 }
 
 module.exports = { produce }

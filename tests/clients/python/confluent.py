@@ -72,85 +72,89 @@ def create_topic(bootstrap: str, topic: str) -> None:
             raise
 
 
-def consume(bootstrap: str, topic: str, group: str, seed: int, name: str) -> None:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": group,
-            "client.id": name,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-            "check.crcs": True,
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": 10_000,
-            "heartbeat.interval.ms": 500,
-        }
-    )
-    consumer.subscribe(
-        [topic],
-        on_assign=reporter(name, "assign"),
-        on_revoke=reporter(name, "revoke"),
-        on_lost=reporter(name, "revoke"),
-    )
-    while not contract.told_to_leave():
-        messages = consumer.consume(MAX_BATCH, timeout=0.1)
-        if messages:
-            read(messages, seed, name)
-            commit(consumer, messages, name)
-    report_ends(consumer, topic, name)
-    consumer.close()
+class Member:
+    def __init__(self, bootstrap: str, topic: str, group: str, seed: int, name: str):
+        self.topic, self.seed, self.name = topic, seed, name
+        # the next offset of each partition that is owned and not committed
+        self.uncommitted: dict[int, int] = {}
+        self.consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "client.id": name,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "check.crcs": True,
+                "partition.assignment.strategy": "cooperative-sticky",
+                "session.timeout.ms": 10_000,
+                "heartbeat.interval.ms": 500,
+            }
+        )
 
+    def run(self) -> None:
+        self.consumer.subscribe(
+            [self.topic], on_assign=self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_revoke
+        )
+        while not contract.told_to_leave():
+            self.read(self.consumer.consume(MAX_BATCH, timeout=0.1))
+            self.commit()
+        self.report_ends()
+        self.consumer.close()
 
-def reporter(name: str, event: str):
-    def report(_consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
-            contract.report(name, event, partition.partition)
+            contract.report(self.name, "assign", partition.partition)
 
-    return report
+    def on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for partition in partitions:
+            contract.report(self.name, "revoke", partition.partition)
+            self.uncommitted.pop(partition.partition, None)
+
+    def read(self, messages: list[Message]) -> None:
+        offsets: dict[int, list[int]] = {}
+        for message in messages:
+            if message.error():
+                raise KafkaException(message.error())
+            compare(message, self.seed)
+            offsets.setdefault(message.partition(), []).append(message.offset())
+        for partition, read in offsets.items():
+            contract.report(self.name, "read", partition, read[0], read[-1] + 1)
+            self.uncommitted[partition] = read[-1] + 1
+
+    def commit(self) -> None:
+        """Claims nothing when a rebalance overtakes it: what stays owned is tried again later,
+        and the next owner of what does not reads those records again."""
+        if not self.uncommitted:
+            return
+        offsets = [TopicPartition(self.topic, *offset) for offset in self.uncommitted.items()]
+        try:
+            self.consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException:
+            return
+        for partition, offset in self.uncommitted.items():
+            contract.report(self.name, "commit", partition, offset)
+        self.uncommitted.clear()
+
+    def report_ends(self) -> None:
+        partitions = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
+        for committed in self.consumer.committed(partitions, TIMEOUT_S):
+            _, end = self.consumer.get_watermark_offsets(committed, TIMEOUT_S)
+            contract.report(self.name, "end", committed.partition, committed.offset, end)
 
 
-def read(messages: list[Message], seed: int, name: str) -> None:
-    for message in messages:
-        if message.error():
-            raise KafkaException(message.error())
-        compare(message, seed)
-    for partition, offsets in by_partition(messages).items():
-        contract.report(name, "read", partition, offsets[0], offsets[-1] + 1)
-
-
-def by_partition(messages: list[Message]) -> dict[int, list[int]]:
-    offsets: dict[int, list[int]] = {}
-    for message in messages:
-        offsets.setdefault(message.partition(), []).append(message.offset())
-    return offsets
+def consume(bootstrap: str, topic: str, group: str, seed: int, name: str) -> None:
+    Member(bootstrap, topic, group, seed, name).run()
 
 
 def compare(message: Message, seed: int) -> None:
     timestamp_type, timestamp = message.timestamp()
-    assert timestamp_type == TIMESTAMP_CREATE_TIME
-    record = Record(timestamp, message.key(), message.value(), message.headers() or [])
+    record = Record(
+        timestamp=timestamp if timestamp_type == TIMESTAMP_CREATE_TIME else None,
+        key=message.key(),
+        value=message.value(),
+        headers=message.headers() or [],
+    )
     contract.compare(seed, message.partition(), message.offset(), record)
-
-
-def commit(consumer: Consumer, messages: list[Message], name: str) -> None:
-    topic = messages[0].topic()
-    offsets = [
-        TopicPartition(topic, partition, read[-1] + 1)
-        for partition, read in by_partition(messages).items()
-    ]
-    try:
-        consumer.commit(offsets=offsets, asynchronous=False)
-    except KafkaException:
-        return  # a rebalance overtook it, so it is not claimed; the next owner reads those records again
-    for partition in offsets:
-        contract.report(name, "commit", partition.partition, partition.offset)
-
-
-def report_ends(consumer: Consumer, topic: str, name: str) -> None:
-    partitions = [TopicPartition(topic, p) for p in range(PARTITIONS)]
-    for committed in consumer.committed(partitions, TIMEOUT_S):
-        _, end = consumer.get_watermark_offsets(committed, TIMEOUT_S)
-        contract.report(name, "end", committed.partition, committed.offset, end)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ from typing import Protocol
 
 from records import PARTITIONS, Record, make_record
 
-USAGE = (
-    "usage: version | produce BOOTSTRAP TOPIC FIRST COUNT CODEC SEED | "
-    "consume BOOTSTRAP TOPIC GROUP SEED NAME"
-)
+USAGE = """usage: version
+       produce BOOTSTRAP TOPIC FIRST COUNT CODEC SEED
+       consume BOOTSTRAP TOPIC GROUP SEED NAME"""
 
 
 class Client(Protocol):
@@ -19,9 +18,7 @@ class Client(Protocol):
         self, bootstrap: str, topic: str, indexes: range, codec: str, seed: int
     ) -> None: ...
 
-    def consume(
-        self, bootstrap: str, topic: str, group: str, seed: int, name: str
-    ) -> None: ...
+    def consume(self, bootstrap: str, topic: str, group: str, seed: int, name: str) -> None: ...
 
 
 def run(client: Client) -> None:
@@ -59,8 +56,6 @@ def compare(seed: int, partition: int, offset: int, got: Record) -> None:
     expected = make_record(seed, index)
     if got != expected:
         fields = [
-            field
-            for field in Record._fields
-            if getattr(got, field) != getattr(expected, field)
+            field for field in Record._fields if getattr(got, field) != getattr(expected, field)
         ]
         sys.exit(f"mismatch: record {index}, {' '.join(fields)}")

@@ -1,6 +1,8 @@
 """Drives kafka-python."""
 
+import sys
 from collections import deque
+from contextlib import suppress
 
 import contract
 import kafka
@@ -59,10 +61,8 @@ def check_oldest(unchecked: deque) -> None:
 def create_topic(bootstrap: str, topic: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     wanted = NewTopic(topic, PARTITIONS, 1, topic_configs={"retention.ms": "-1"})
-    try:
+    with suppress(TopicAlreadyExistsError):
         admin.create_topics([wanted])
-    except TopicAlreadyExistsError:
-        pass
     admin.close()
 
 
@@ -105,8 +105,8 @@ def consume(bootstrap: str, topic: str, group: str, seed: int, name: str) -> Non
 
 
 def compare(seed: int, got) -> None:
-    assert got.timestamp_type == CREATE_TIME
-    record = Record(got.timestamp, got.key, got.value, list(got.headers))
+    timestamp = got.timestamp if got.timestamp_type == CREATE_TIME else None
+    record = Record(timestamp, got.key, got.value, list(got.headers))
     contract.compare(seed, got.partition, got.offset, record)
 
 
@@ -118,7 +118,7 @@ def commit(consumer: kafka.KafkaConsumer, name: str, batches: dict) -> None:
     try:
         consumer.commit(offsets)
     except (CommitFailedError, RebalanceInProgressError):
-        return  # a rebalance overtook it, so it is not claimed; the next owner reads those records again
+        return  # a rebalance overtook it: not claimed, and the next owner reads those records again
     for partition, next_offset in offsets.items():
         contract.report(name, "commit", partition.partition, next_offset.offset)
 
@@ -128,16 +128,9 @@ def report_ends(consumer: kafka.KafkaConsumer, topic: str, name: str) -> None:
     ends = consumer.end_offsets(partitions)
     for partition in partitions:
         committed = consumer.committed(partition)
-        contract.report(
-            name,
-            "end",
-            partition.partition,
-            -1 if committed is None else committed,
-            ends[partition],
-        )
+        committed = -1 if committed is None else committed
+        contract.report(name, "end", partition.partition, committed, ends[partition])
 
 
 if __name__ == "__main__":
-    import sys
-
     contract.run(sys.modules[__name__])

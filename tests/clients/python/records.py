@@ -13,7 +13,7 @@ U64 = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class Record(NamedTuple):
-    timestamp: int
+    timestamp: int | None  # none if it is not the time of creation
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]

@@ -12,7 +12,17 @@ public final class Driver {
 
   private Driver() {}
 
-  public static void main(String[] args) throws Exception {
+  public static void main(String[] args) {
+    try {
+      run(args);
+    } catch (Exception e) {
+      e.printStackTrace();
+      System.err.println(e); // the last line says why
+      System.exit(1);
+    }
+  }
+
+  private static void run(String[] args) throws Exception {
     switch (args.length == 0 ? "" : args[0] + "/" + (args.length - 1)) {
       case "version/0" -> printVersion();
       case "produce/6" -> {
@@ -21,7 +31,8 @@ public final class Driver {
         Produce.run(args[1], args[2], first, count, args[5], Integer.parseInt(args[6]));
       }
       case "consume/5" -> {
-        try (var member = new Member(args[1], args[2], args[3], Integer.parseInt(args[4]), args[5])) {
+        try (var member =
+            new Member(args[1], args[2], args[3], Integer.parseInt(args[4]), args[5])) {
           member.run();
         }
       }
@@ -31,7 +42,8 @@ public final class Driver {
 
   private static void printVersion() throws IOException {
     var properties = new Properties();
-    try (var resource = KafkaProducer.class.getResourceAsStream("/kafka/kafka-version.properties")) {
+    try (var resource =
+        KafkaProducer.class.getResourceAsStream("/kafka/kafka-version.properties")) {
       properties.load(resource);
     }
     System.out.println(properties.getProperty("version"));

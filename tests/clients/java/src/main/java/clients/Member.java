@@ -36,13 +36,20 @@ final class Member implements AutoCloseable, ConsumerRebalanceListener {
     this.name = name;
     Map<String, Object> config =
         Map.of(
-            "bootstrap.servers", bootstrap,
-            "group.id", group,
-            "client.id", name,
-            "auto.offset.reset", "earliest",
-            "enable.auto.commit", false,
-            "session.timeout.ms", 10_000,
-            "heartbeat.interval.ms", 500);
+            "bootstrap.servers",
+            bootstrap,
+            "group.id",
+            group,
+            "client.id",
+            name,
+            "auto.offset.reset",
+            "earliest",
+            "enable.auto.commit",
+            false,
+            "session.timeout.ms",
+            10_000,
+            "heartbeat.interval.ms",
+            500);
     var bytes = new ByteArrayDeserializer();
     consumer = new KafkaConsumer<>(config, bytes, bytes);
   }
@@ -91,7 +98,8 @@ final class Member implements AutoCloseable, ConsumerRebalanceListener {
       field = "value";
     } else if (!Arrays.asList(got.headers().toArray()).equals(expected.headers())) {
       field = "headers";
-    } else if (got.timestamp() != expected.timestamp() || got.timestampType() != TimestampType.CREATE_TIME) {
+    } else if (got.timestamp() != expected.timestamp()
+        || got.timestampType() != TimestampType.CREATE_TIME) {
       field = "timestamp";
     } else {
       return;
@@ -103,7 +111,8 @@ final class Member implements AutoCloseable, ConsumerRebalanceListener {
     try {
       consumer.commitSync(offsets);
     } catch (CommitFailedException | RebalanceInProgressException e) {
-      return; // a rebalance overtook it, so it is not claimed; the next owner reads those records again
+      return; // a rebalance overtook it, so it is not claimed; the next owner reads those records
+              // again
     }
     offsets.forEach((partition, next) -> print("commit", partition, Long.toString(next.offset())));
   }
@@ -131,7 +140,8 @@ final class Member implements AutoCloseable, ConsumerRebalanceListener {
 
   private void print(String event, TopicPartition partition, String offsets) {
     // one write, since the members of a group share a pipe
-    System.out.println(String.join(" ", name, event, Integer.toString(partition.partition()), offsets));
+    System.out.println(
+        String.join(" ", name, event, Integer.toString(partition.partition()), offsets));
   }
 
   @Override

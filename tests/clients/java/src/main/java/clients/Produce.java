@@ -52,11 +52,14 @@ final class Produce {
   private static ProducerRecord<byte[], byte[]> toKafka(String topic, int seed, int index) {
     Records.Made made = Records.make(seed, index);
     int partition = index % Records.PARTITIONS;
-    return new ProducerRecord<>(topic, partition, made.timestamp(), made.key(), made.value(), made.headers());
+    return new ProducerRecord<>(
+        topic, partition, made.timestamp(), made.key(), made.value(), made.headers());
   }
 
-  private static void createTopic(String bootstrap, String topic) throws ExecutionException, InterruptedException {
-    var wanted = new NewTopic(topic, Records.PARTITIONS, (short) 1).configs(Map.of("retention.ms", "-1"));
+  private static void createTopic(String bootstrap, String topic)
+      throws ExecutionException, InterruptedException {
+    var wanted =
+        new NewTopic(topic, Records.PARTITIONS, (short) 1).configs(Map.of("retention.ms", "-1"));
     try (var admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
       admin.createTopics(List.of(wanted)).all().get();
     } catch (ExecutionException e) {
