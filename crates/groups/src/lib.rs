@@ -31,6 +31,7 @@ mod context;
 mod durable;
 mod error;
 mod expiry;
+mod fuzz;
 mod input;
 mod names;
 mod offsets;
@@ -43,8 +44,12 @@ mod state;
 mod time;
 mod timers;
 
+#[cfg(test)]
+mod tests;
+
 pub use durable::{DurableState, GroupOffsets, Skipped};
 pub use error::GroupError;
+pub use fuzz::fuzz;
 pub use input::{
     CommitPartition, DeleteGroups, DeletedTopic, DescribeGroups, Heartbeat, Input, JoinGroup,
     LeaveGroup, Leaver, ListGroups, OffsetCommit, OffsetDelete, OffsetFetch, Protocol, ReplyTo,

@@ -137,6 +137,17 @@ impl CoordinatorState {
         self.members_bytes += bytes(&self.groups);
     }
 
+    #[cfg(test)]
+    pub(crate) fn assert_invariants(&self) {
+        for group in self.groups.values() {
+            group.assert_invariants(&self.durable, &self.timers, &self.settings);
+        }
+        let held: usize = self.groups.values().map(ClassicGroup::bytes).sum();
+        assert_eq!(held, self.members_bytes);
+        assert!(self.groups.len() <= self.settings.groups_max.max(self.durable.groups().len()));
+        assert!(self.durable.offset_count() <= self.settings.offsets_max);
+    }
+
     /// Makes a decision, then replays the records that it wrote.
     pub(crate) fn decide<R>(
         &mut self,

@@ -45,6 +45,11 @@ impl Timers {
         self.queue.first().map(|(deadline, _)| *deadline)
     }
 
+    #[cfg(test)]
+    pub fn is_set(&self, timer: &Timer) -> bool {
+        self.deadlines.contains_key(timer)
+    }
+
     /// Takes the earliest timer that is due at `now`.
     pub fn take_due(&mut self, now: Millis) -> Option<Timer> {
         if self.next()? > now {

@@ -7,7 +7,7 @@
 //! | 5 | static members (KIP-345) |
 //! | 9 | a static leader that comes back keeps the assignment (KIP-814) |
 
-use super::{ClassicGroup, Phase, stored_assignment};
+use super::{ClassicGroup, Phase, stored_assignment, with_reason};
 use crate::context::Context;
 use crate::record::Entry;
 use crate::{GroupError, JoinGroup, Joined, MemberId, Reply, ReplyTo};
@@ -45,6 +45,12 @@ impl ClassicGroup {
     fn join_unknown(&mut self, reply_to: ReplyTo, request: &JoinGroup, cx: &mut Context) {
         let name = request.instance_id.as_ref().map_or(&*request.client_id, |id| id.as_str());
         let new_id = MemberId::from(format!("{name}-{}", request.fresh_uuid));
+        if self.members.contains_key(&new_id) || self.pending.contains(&new_id) {
+            // A uuid that is not fresh would make one member of two. The next request brings another.
+            let refusal =
+                Reply::refused_join(&request.member_id, GroupError::CoordinatorNotAvailable);
+            return cx.reply(reply_to, refusal);
+        }
         match &request.instance_id {
             Some(instance_id) => match self.static_members.get(instance_id).cloned() {
                 Some(old_id) => self.join_in_place_of(&old_id, &new_id, reply_to, request, cx),
@@ -69,7 +75,7 @@ impl ClassicGroup {
         self.add(id.clone(), request);
         self.park_join(id, reply_to, cx);
         self.refresh_session(id, cx);
-        self.rebalance(|| format!("new member {id}{}", client_reason(request)), cx);
+        self.rebalance(|| with_reason(format!("new member {id}"), request.reason.as_ref()), cx);
     }
 
     /// A member joins again. It gets the current generation if that would not change for it: it may have
@@ -87,7 +93,10 @@ impl ClassicGroup {
         }
         self.update(id, request);
         self.park_join(id, reply_to, cx);
-        self.rebalance(|| format!("member {id} joins again{}", client_reason(request)), cx);
+        self.rebalance(
+            || with_reason(format!("member {id} joins again"), request.reason.as_ref()),
+            cx,
+        );
     }
 
     /// A static member came back as a new process.
@@ -108,9 +117,8 @@ impl ClassicGroup {
         }
         // While the leader assigns, it does so for the old id, so that the new one would get nothing.
         self.park_join(new_id, reply_to, cx);
-        let reason =
-            || format!("static member {new_id} replaces {old_id}{}", client_reason(request));
-        self.rebalance(reason, cx);
+        let what = format!("static member {new_id} replaces {old_id}");
+        self.rebalance(|| with_reason(what, request.reason.as_ref()), cx);
     }
 
     /// True if the generation goes on with the new id, which is then written down.
@@ -135,8 +143,4 @@ impl ClassicGroup {
         }
         Joined { leader: old_leader, members: Vec::new(), ..joined }
     }
-}
-
-fn client_reason(request: &JoinGroup) -> String {
-    request.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
 }

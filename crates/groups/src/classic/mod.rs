@@ -44,6 +44,9 @@ use member::Member;
 /// The protocol type of consumers, whose subscriptions the coordinator can read.
 const CONSUMER: &str = "consumer";
 
+/// How much of a client's reason is worth keeping. Kafka's clients send no more.
+const REASON_LENGTH_MAX: usize = 255;
+
 /// A group of the classic protocol.
 #[derive(Debug)]
 pub(crate) struct ClassicGroup {
@@ -239,6 +242,16 @@ impl ClassicGroup {
     }
 }
 
+/// What happened, and the beginning of what the client says about it (KIP-800).
+fn with_reason(what: String, told: Option<&String>) -> String {
+    match told {
+        Some(told) => {
+            format!("{what}: {}", told.chars().take(REASON_LENGTH_MAX).collect::<String>())
+        }
+        None => what,
+    }
+}
+
 /// What the leader assigned to the member in the last generation that was written down.
 fn stored_assignment(durable: &DurableState, group_id: &GroupId, member_id: &MemberId) -> Bytes {
     durable
@@ -248,3 +261,6 @@ fn stored_assignment(durable: &DurableState, group_id: &GroupId, member_id: &Mem
         .map(|member| member.assignment.clone())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod invariants;

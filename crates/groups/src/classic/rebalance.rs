@@ -23,7 +23,7 @@ impl ClassicGroup {
         match self.phase {
             Phase::Preparing { .. } => self.maybe_complete_join(cx),
             Phase::Empty | Phase::Completing | Phase::Stable => {
-                self.prepare_rebalance(reason(), cx)
+                self.prepare_rebalance(reason(), cx);
             }
         }
     }
@@ -87,9 +87,9 @@ impl ClassicGroup {
         self.protocol = self.select_protocol();
         self.subscribed = self.read_subscriptions();
         if self.members.is_empty() {
-            self.become_empty(cx)
+            self.become_empty(cx);
         } else {
-            self.start_generation(cx)
+            self.start_generation(cx);
         }
         cx.event(Event::GenerationStarted {
             group_id: self.id.clone(),

@@ -1,7 +1,7 @@
 //! Signs of life and farewells: `Heartbeat`, `LeaveGroup`, the end of a session, and what a commit
 //! says about its sender.
 
-use super::{ClassicGroup, Phase};
+use super::{ClassicGroup, Phase, with_reason};
 use crate::context::Context;
 use crate::timers::Timer;
 use crate::{
@@ -63,17 +63,17 @@ impl ClassicGroup {
     /// Serves a `LeaveGroup`.
     pub fn leave(&mut self, reply_to: ReplyTo, request: LeaveGroup, cx: &mut Context) {
         let members_before = self.members.len();
-        let mut reasons = Vec::new();
+        let mut told_reason = None;
         let mut left = Vec::with_capacity(request.members.len());
         for leaver in request.members {
             let result = self.leave_one(&leaver, cx);
             let Leaver { member_id, instance_id, reason } = leaver;
-            reasons.extend(reason.filter(|_| result.is_ok()));
+            told_reason = told_reason.or(reason.filter(|_| result.is_ok()));
             left.push(Left { member_id, instance_id, result });
         }
         cx.reply(reply_to, Reply::LeaveGroup(Ok(left)));
         if self.members.len() < members_before {
-            self.rebalance(|| format!("members left: {}", reasons.join(", ")), cx);
+            self.rebalance(|| with_reason("members left".into(), told_reason.as_ref()), cx);
         } else {
             // An id that was only given out may have been all that the group waited for.
             self.maybe_complete_join(cx);

@@ -266,3 +266,6 @@ fn encode_group(value: &GroupMetadata) -> Writer {
     }
     writer
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! Random inputs. What has to hold whatever happens is checked by the driver after every step; here is
+//! what needs a memory of requests and replies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use thalweg_types::{LeaderEpoch, Offset, TopicId, TopicName};
+
+use super::driver::Driver;
+use crate::{
+    CommitPartition, DeleteGroups, DeletedTopic, GroupId, Heartbeat, Input, InstanceId, JoinGroup,
+    LeaveGroup, Leaver, MemberId, OffsetCommit, OffsetDelete, Outbox, Protocol, Reply, ReplyTo,
+    Request, Settings, SyncGroup, TopicPartitions,
+};
+
+/// Longer than any session, any wait for members and any wait for assignments, one after the other.
+const LONG_ENOUGH_MS: u64 = 600_000;
+
+#[derive(Clone, Debug)]
+enum Action {
+    Join { group: u8, member: Option<u8>, instance: Option<u8>, protocols: u8, version: u8 },
+    Sync { group: u8, member: u8, stale: bool },
+    Heartbeat { group: u8, member: u8 },
+    Leave { group: u8, member: u8 },
+    Commit { group: u8, member: Option<u8>, partition: i32, offset: i64 },
+    Forget { group: u8, partition: i32 },
+    Delete { group: u8 },
+    Gone,
+    Advance(u64),
+    Crash,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let (group, member) = (0..2u8, 0..6u8);
+    let some = |range| proptest::option::of(range);
+    prop_oneof![
+        8 => (group.clone(), some(member.clone()), some(0..2u8), 0..4u8, 3..10u8).prop_map(
+            |(group, member, instance, protocols, version)| {
+                let instance = instance.filter(|_| version > 6);
+                Action::Join { group, member, instance, protocols, version }
+            }
+        ),
+        8 => (group.clone(), member.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(group, member, stale)| Action::Sync { group, member, stale }),
+        3 => (group.clone(), member.clone())
+            .prop_map(|(group, member)| Action::Heartbeat { group, member }),
+        2 => (group.clone(), member.clone())
+            .prop_map(|(group, member)| Action::Leave { group, member }),
+        3 => (group.clone(), some(member.clone()), 0..4i32, 0..100i64).prop_map(
+            |(group, member, partition, offset)| Action::Commit { group, member, partition, offset }
+        ),
+        1 => (group.clone(), 0..4i32).prop_map(|(group, partition)| Action::Forget { group, partition }),
+        1 => group.clone().prop_map(|group| Action::Delete { group }),
+        1 => Just(Action::Gone),
+        6 => prop_oneof![0..20u64, 1_000..12_000u64, Just(60_000)].prop_map(Action::Advance),
+        1 => Just(Action::Crash),
+    ]
+}
+
+/// What clients remember.
+struct Clients {
+    driver: Driver,
+    /// Member ids that replies told of, per group, the latest last; and the generations they are in.
+    known: BTreeMap<GroupId, Vec<(MemberId, i32)>>,
+    instances: BTreeMap<MemberId, InstanceId>,
+    /// The generation of each `SyncGroup` that waits.
+    syncs: BTreeMap<ReplyTo, i32>,
+    /// What each generation was told to follow, since the last time that generations may start anew.
+    protocols: BTreeMap<(GroupId, i32), Option<Arc<str>>>,
+    joins: BTreeMap<ReplyTo, (GroupId, Option<InstanceId>)>,
+    offsets: BTreeMap<(GroupId, i32), i64>,
+    uuids: u64,
+}
+
+fn group_id(group: u8) -> GroupId {
+    ["g", "h"][usize::from(group)].into()
+}
+
+fn topic() -> TopicName {
+    TopicName::new("t").unwrap()
+}
+
+impl Clients {
+    fn new() -> Self {
+        let settings = Settings {
+            group_size_max: 3,
+            groups_max: 2,
+            offsets_max: 5,
+            members_bytes_max: 4_000,
+            record_bytes_max: 400,
+            new_member_join_timeout_ms: 30_000,
+            ..Settings::default()
+        };
+        let mut driver = Driver::new(settings);
+        driver.step(Input::Loaded);
+        let (known, instances, syncs) = Default::default();
+        let (protocols, joins, offsets) = Default::default();
+        Self { driver, known, instances, syncs, protocols, joins, offsets, uuids: 0 }
+    }
+
+    fn member(&self, group: &GroupId, index: u8) -> (MemberId, i32) {
+        let known = self.known.get(group).map_or(&[][..], Vec::as_slice);
+        let latest = known.len().saturating_sub(1 + usize::from(index) % known.len().max(1));
+        known.get(latest).cloned().unwrap_or(("stranger".into(), 1))
+    }
+
+    fn request(&mut self, request: Request) {
+        let (_, out) = self.driver.request(request);
+        self.observe(out);
+    }
+
+    fn act(&mut self, action: &Action) {
+        match *action {
+            Action::Join { group, member, instance, protocols, version } => {
+                self.join(&group_id(group), member, instance, protocols, version);
+            }
+            Action::Sync { group, member, stale } => self.sync(group_id(group), member, stale),
+            Action::Heartbeat { group, member } => {
+                let group_id = group_id(group);
+                let (member_id, generation) = self.member(&group_id, member);
+                let instance_id = self.instances.get(&member_id).cloned();
+                let beat = Heartbeat { group_id, generation, member_id, instance_id };
+                self.request(Request::Heartbeat(beat));
+            }
+            Action::Leave { group, member } => {
+                let group_id = group_id(group);
+                let (member_id, _) = self.member(&group_id, member);
+                let instance_id = self.instances.get(&member_id).cloned();
+                let members = vec![Leaver { member_id, instance_id, reason: None }];
+                self.request(Request::LeaveGroup(LeaveGroup { group_id, members }));
+            }
+            Action::Commit { group, member, partition, offset } => {
+                self.commit(group_id(group), member, partition, offset);
+            }
+            Action::Forget { group, partition } => self.forget(group_id(group), partition),
+            Action::Delete { group } => self.delete(&group_id(group)),
+            Action::Gone => {
+                let topics = vec![DeletedTopic { name: topic(), id: TopicId::ZERO }];
+                let out = self.driver.step(Input::TopicsDeleted(topics));
+                self.offsets.clear();
+                self.observe(out);
+            }
+            Action::Advance(duration_ms) => {
+                for (_, out) in self.driver.advance(duration_ms) {
+                    self.observe(out);
+                }
+            }
+            Action::Crash => {
+                let out = self.driver.crash();
+                self.syncs.clear();
+                self.joins.clear();
+                self.protocols.clear();
+                self.observe(out);
+            }
+        }
+        self.assert_offsets();
+    }
+
+    fn join(
+        &mut self,
+        group: &GroupId,
+        member: Option<u8>,
+        instance: Option<u8>,
+        protocols: u8,
+        version: u8,
+    ) {
+        self.uuids += 1;
+        let member_id = member.map(|index| self.member(group, index).0).unwrap_or_default();
+        let instance_id = match instance {
+            Some(number) => Some(InstanceId::from(format!("i{number}"))),
+            None => self.instances.get(&member_id).cloned(),
+        };
+        let names = [&["range"][..], &["sticky", "range"], &["range", "sticky"], &["sticky"]];
+        let protocol = |name: &&str| Protocol {
+            name: (*name).into(),
+            metadata: Bytes::from(format!("{name}{protocols}")),
+        };
+        let request = JoinGroup {
+            group_id: group.clone(),
+            member_id,
+            instance_id: instance_id.clone(),
+            client_id: "c".into(),
+            client_host: "/h".into(),
+            protocol_type: "consumer".into(),
+            protocols: names[usize::from(protocols)].iter().map(protocol).collect(),
+            session_timeout_ms: 10_000,
+            rebalance_timeout_ms: 20_000 + 10_000 * i32::from(protocols),
+            require_known_member_id: version >= 4,
+            supports_skip_assignment: version >= 9,
+            reason: None,
+            fresh_uuid: self.uuids.to_string().into(),
+        };
+        let (reply_to, out) = self.driver.request(Request::JoinGroup(request));
+        self.joins.insert(reply_to, (group.clone(), instance_id));
+        self.observe(out);
+    }
+
+    /// The assignment names the generation it was made in.
+    fn sync(&mut self, group_id: GroupId, member: u8, stale: bool) {
+        let (member_id, generation) = self.member(&group_id, member);
+        let generation = generation - i32::from(stale);
+        let known = self.known.get(&group_id).into_iter().flatten();
+        let assign = |(id, _): &(MemberId, i32)| (id.clone(), Bytes::from(generation.to_string()));
+        let request = SyncGroup {
+            assignments: known.map(assign).collect(),
+            instance_id: self.instances.get(&member_id).cloned(),
+            group_id,
+            generation,
+            member_id,
+            protocol_type: None,
+            protocol: None,
+        };
+        let (reply_to, out) = self.driver.request(Request::SyncGroup(request));
+        self.syncs.insert(reply_to, generation);
+        self.observe(out);
+    }
+
+    fn commit(&mut self, group_id: GroupId, member: Option<u8>, partition: i32, offset: i64) {
+        let (member_id, generation) = match member {
+            Some(index) => self.member(&group_id, index),
+            None => (MemberId::default(), -1),
+        };
+        let partitions = vec![CommitPartition {
+            partition,
+            offset: Offset(offset),
+            leader_epoch: LeaderEpoch::NONE,
+            metadata: None,
+        }];
+        let request = OffsetCommit {
+            group_id: group_id.clone(),
+            instance_id: self.instances.get(&member_id).cloned(),
+            generation,
+            member_id,
+            retention_ms: None,
+            reports_missing_group: true,
+            topics: vec![TopicPartitions { name: topic(), id: TopicId::ZERO, partitions }],
+        };
+        let (_, out) = self.driver.request(Request::OffsetCommit(request));
+        if let Reply::OffsetCommit(Ok(topics)) = &out.replies[0].1
+            && topics[0].partitions[0].result.is_ok()
+        {
+            self.offsets.insert((group_id, partition), offset);
+        }
+        self.observe(out);
+    }
+
+    fn forget(&mut self, group_id: GroupId, partition: i32) {
+        let partitions = vec![partition];
+        let topics = vec![TopicPartitions { name: topic(), id: TopicId::ZERO, partitions }];
+        let request = OffsetDelete { group_id: group_id.clone(), topics };
+        let (_, out) = self.driver.request(Request::OffsetDelete(request));
+        if let Reply::OffsetDelete(Ok(topics)) = &out.replies[0].1
+            && topics[0].partitions[0].result.is_ok()
+        {
+            self.offsets.remove(&(group_id, partition));
+        }
+        self.observe(out);
+    }
+
+    fn delete(&mut self, group_id: &GroupId) {
+        let request = DeleteGroups { group_ids: vec![group_id.clone()] };
+        let (_, out) = self.driver.request(Request::DeleteGroups(request));
+        if let Reply::DeleteGroups(Ok(groups)) = &out.replies[0].1
+            && groups[0].result.is_ok()
+        {
+            self.offsets.retain(|(id, _), _| id != group_id);
+            self.protocols.clear();
+        }
+        self.observe(out);
+    }
+
+    fn observe(&mut self, out: Outbox) {
+        // A group without members and offsets may be forgotten, and its generations start anew.
+        if out.records.iter().any(|record| record.value.is_none()) {
+            self.protocols.clear();
+        }
+        for (reply_to, reply) in out.replies {
+            match reply {
+                Reply::JoinGroup(joined) => self.observe_joined(reply_to, joined),
+                Reply::SyncGroup(synced) => {
+                    let generation = self.syncs.remove(&reply_to);
+                    let assignment = synced.map(|synced| synced.assignment).unwrap_or_default();
+                    let made_in = generation.map(|generation| generation.to_string());
+                    let own = assignment.is_empty()
+                        || made_in.as_deref().map(str::as_bytes) == Some(&assignment);
+                    assert!(own, "an assignment of another generation");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn observe_joined(
+        &mut self,
+        reply_to: ReplyTo,
+        joined: Result<crate::Joined, crate::JoinRefusal>,
+    ) {
+        let Some((group, instance)) = self.joins.remove(&reply_to) else { return };
+        let (member_id, generation) = match joined {
+            Ok(joined) => {
+                let told = self.protocols.entry((group.clone(), joined.generation));
+                let first = told.or_insert_with(|| joined.protocol.clone());
+                assert_eq!(*first, joined.protocol, "one generation, two protocols");
+                let is_leader = joined.leader == joined.member_id;
+                assert_eq!(is_leader, !joined.members.is_empty(), "only the leader is told of all");
+                let ids: BTreeSet<_> = joined.members.iter().map(|m| m.member_id.clone()).collect();
+                assert!(!is_leader || ids.contains(&joined.member_id));
+                (joined.member_id, joined.generation)
+            }
+            Err(refusal) => (refusal.member_id, 0),
+        };
+        if member_id.is_unknown() {
+            return;
+        }
+        if let Some(instance) = instance.filter(|_| generation > 0) {
+            self.instances.insert(member_id.clone(), instance);
+        }
+        let known = self.known.entry(group).or_default();
+        known.retain(|(id, _)| *id != member_id);
+        known.push((member_id, generation));
+    }
+
+    /// What was acknowledged is there, and nothing else.
+    fn assert_offsets(&self) {
+        let stored = self.driver.machine.durable().offsets().iter().flat_map(|(group, topics)| {
+            let partitions = topics.values().flatten();
+            partitions.map(|(partition, offset)| ((group.clone(), *partition), offset.offset.0))
+        });
+        assert_eq!(stored.collect::<BTreeMap<_, _>>(), self.offsets);
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_rules_hold(actions in vec(action(), 1..80)) {
+        let mut clients = Clients::new();
+        for action in actions {
+            clients.act(&action);
+        }
+        clients.act(&Action::Advance(LONG_ENOUGH_MS));
+        prop_assert!(clients.driver.unanswered.is_empty(), "requests wait for ever");
+    }
+}
