@@ -111,6 +111,19 @@ impl dyn Disk {
         Ok(content)
     }
 
+    /// Creates a folder and its parents so that they survive a power cut.
+    pub fn create_dir_durably(&self, path: &Path) -> io::Result<()> {
+        self.create_dir_all(path)?;
+        for parent in path.ancestors().skip(1) {
+            match self.sync_dir(parent) {
+                // Somebody else's folder: its names are not ours to make durable.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a file so that after a crash it has its old content or its new content whole:
     /// a temporary file beside it, flushed, renamed, and the folder flushed.
     pub fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {

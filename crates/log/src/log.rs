@@ -36,9 +36,8 @@ impl Log {
         let disk = env.disk();
         for dir in [crate::LOG_DIR, crate::CHECKPOINT_DIR] {
             let dir = options.dir.join(dir);
-            disk.create_dir_all(&dir).map_err(LogError::io("creating", &dir))?;
+            disk.create_dir_durably(&dir).map_err(LogError::io("creating", &dir))?;
         }
-        disk.sync_dir(&options.dir).map_err(LogError::io("flushing", &options.dir))?;
         let (checkpoint, damaged) =
             checkpoint::read(disk.as_ref(), &options.dir)?.unwrap_or_default();
         if damaged {

@@ -1,6 +1,7 @@
 //! Putting the partitions together again from the checkpoint and the chunk footers after it.
 
 use std::collections::BTreeMap;
+use std::io::IoSlice;
 
 use thalweg_types::{Timestamp, TopicPartition};
 
@@ -136,10 +137,29 @@ impl<'a> Recovery<'a> {
         let mut replayed = Replay { states: &mut self.states, file, chunks: 0 };
         chunks.iter().for_each(|chunk| replayed.chunk(chunk));
         self.report.chunks += replayed.chunks;
-        // What a killed process wrote may still be in memory only; it is served from now on.
-        let handle = self.files.get(file)?;
-        handle.sync_data().map_err(LogError::io("flushing", self.files.path(file)))?;
+        let unproven = chunks.iter().filter(|chunk| chunk.position >= flushed_to);
+        self.make_durable(file, unproven)?;
         Ok(scanned)
+    }
+
+    /// What a killed process wrote may be in memory only, and is served from now on. A flush alone
+    /// would prove nothing: after a failed one the system may hold these pages for clean. So the
+    /// same bytes are written once more, and flushed.
+    fn make_durable<'c>(
+        &self,
+        file: FileId,
+        chunks: impl Iterator<Item = &'c ScannedChunk>,
+    ) -> Result<(), LogError> {
+        let path = self.files.path(file);
+        let handle = self.files.get(file)?;
+        for chunk in chunks {
+            let mut bytes = vec![0; chunk.descriptor.len as usize];
+            let read = handle.read_exact_at(&mut bytes, chunk.position);
+            read.map_err(LogError::io("reading", &path))?;
+            let written = handle.write_all_at(&[IoSlice::new(&bytes)], chunk.position);
+            written.map_err(LogError::io("writing", &path))?;
+        }
+        handle.sync_data().map_err(LogError::io("flushing", &path))
     }
 }
 

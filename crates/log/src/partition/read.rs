@@ -128,7 +128,7 @@ impl ReadPlan {
     /// A damaged batch ends the slice; if it is the first, it is the error. A log file may have been
     /// replaced since the plan was made: `NotFound` says to plan again.
     pub fn load(self) -> Result<Slice, LogError> {
-        let mut loader = Loader { plan: &self, slice: Slice::default() };
+        let mut loader = Loader::new(&self);
         match loader.load() {
             Err(error) if loader.slice.parts.is_empty() => Err(error),
             _ => Ok(loader.slice),
@@ -139,73 +139,82 @@ impl ReadPlan {
 struct Loader<'a> {
     plan: &'a ReadPlan,
     slice: Slice,
+    /// Bytes in the slice and in `run`.
+    planned: usize,
+    /// Batches of one file that are to be read.
+    run: Vec<BatchEntry>,
+    run_file: Option<FileId>,
 }
 
-impl Loader<'_> {
-    fn load(&mut self) -> Result<(), LogError> {
-        let mut run: Vec<BatchEntry> = Vec::new();
-        let mut run_file = None;
-        for piece in &self.plan.pieces {
-            match piece {
-                Piece::Tail(file, entry) => {
-                    if run_file != Some(*file) {
-                        self.read(run_file, &mut run)?;
-                        run_file = Some(*file);
-                    }
-                    run.push(*entry);
-                }
-                Piece::Cached(bytes) => {
-                    self.read(run_file, &mut run)?;
-                    self.push(bytes.clone());
-                }
-                Piece::Extent(extent) => {
-                    let entries =
-                        self.plan.shared.index.entries(&self.plan.shared.files, extent)?;
-                    run_file = Some(extent.file);
-                    run.extend(self.within_limits(&entries));
-                    self.read(run_file, &mut run)?;
-                    if self.slice.len >= self.plan.limits.bytes_max {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        self.read(run_file, &mut run)
+impl<'a> Loader<'a> {
+    fn new(plan: &'a ReadPlan) -> Self {
+        Self { plan, slice: Slice::default(), planned: 0, run: Vec::new(), run_file: None }
     }
 
-    /// The entries of an extent that the limits still allow.
-    fn within_limits(&self, entries: &[BatchEntry]) -> Vec<BatchEntry> {
-        let limits = self.plan.limits;
-        let end = limits.end.min(self.plan.watermarks.high_watermark);
-        let first = entries.partition_point(|entry| entry.end_offset() <= self.plan.from);
-        let mut len = self.slice.len;
-        let mut allowed = Vec::new();
-        for entry in &entries[first..] {
-            len += entry.len as usize;
-            let is_first = allowed.is_empty() && self.slice.parts.is_empty();
-            let fits = len <= limits.bytes_max || (limits.at_least_one && is_first);
-            if !fits || entry.base_offset >= end {
+    fn load(&mut self) -> Result<(), LogError> {
+        for piece in &self.plan.pieces {
+            let complete = match piece {
+                Piece::Cached(bytes) => self.take_cached(bytes)?,
+                Piece::Tail(file, entry) => self.take(*file, std::slice::from_ref(entry))?,
+                Piece::Extent(extent) => {
+                    let shared = &self.plan.shared;
+                    let entries = shared.index.entries(&shared.files, extent)?;
+                    self.take(extent.file, &entries)?
+                }
+            };
+            if !complete {
                 break;
             }
-            allowed.push(*entry);
         }
-        allowed
+        self.read_run()
     }
 
-    /// Reads `run` from `file`, as few times as its batches lie apart.
-    fn read(&mut self, file: Option<FileId>, run: &mut Vec<BatchEntry>) -> Result<(), LogError> {
-        let (Some(file), false) = (file, run.is_empty()) else { return Ok(()) };
-        let entries = std::mem::take(run);
-        let adjacent = |a: &BatchEntry, b: &BatchEntry| a.end_position() == b.position;
-        for neighbours in entries.chunk_by(adjacent) {
-            for part in split_by_bytes(neighbours) {
-                let bytes = read_batches(&self.plan.shared, file, part);
-                let (bytes, damage) = bytes?;
-                if !bytes.is_empty() {
-                    self.push(bytes);
-                }
-                damage.map_or(Ok(()), Err)?;
+    /// True if a batch of `len` bytes may follow what is planned.
+    fn admits(&self, len: usize) -> bool {
+        let limits = &self.plan.limits;
+        self.planned + len <= limits.bytes_max || (limits.at_least_one && self.planned == 0)
+    }
+
+    /// Takes a batch from memory; false if the limits do not allow it.
+    fn take_cached(&mut self, bytes: &Bytes) -> Result<bool, LogError> {
+        if !self.admits(bytes.len()) {
+            return Ok(false);
+        }
+        self.read_run()?;
+        self.planned += bytes.len();
+        self.push(bytes.clone());
+        Ok(true)
+    }
+
+    /// Takes batches of a file as far as the limits allow; false if they do not allow all.
+    fn take(&mut self, file: FileId, entries: &[BatchEntry]) -> Result<bool, LogError> {
+        if self.run_file != Some(file) {
+            self.read_run()?;
+            self.run_file = Some(file);
+        }
+        let end = self.plan.limits.end.min(self.plan.watermarks.high_watermark);
+        let first = entries.partition_point(|entry| entry.end_offset() <= self.plan.from);
+        for entry in &entries[first..] {
+            if entry.base_offset >= end || !self.admits(entry.len as usize) {
+                return Ok(false);
             }
+            self.planned += entry.len as usize;
+            self.run.push(*entry);
+        }
+        Ok(true)
+    }
+
+    /// Reads the run, in as few calls as its batches lie apart.
+    fn read_run(&mut self) -> Result<(), LogError> {
+        let Some(file) = self.run_file else { return Ok(()) };
+        let entries = std::mem::take(&mut self.run);
+        let adjacent = |a: &BatchEntry, b: &BatchEntry| a.end_position() == b.position;
+        for part in entries.chunk_by(adjacent).flat_map(split_by_bytes) {
+            let (bytes, damage) = read_batches(&self.plan.shared, file, part)?;
+            if !bytes.is_empty() {
+                self.push(bytes);
+            }
+            damage.map_or(Ok(()), Err)?;
         }
         Ok(())
     }

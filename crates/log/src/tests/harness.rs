@@ -1,0 +1,121 @@
+//! A small log in a simulated world, and short words for using it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thalweg_env::Env;
+use thalweg_env::simulated::{SimWorld, run};
+use thalweg_records::{BatchBuilder, BatchMut, BatchReader};
+use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use thalweg_types::{TopicId, TopicPartition};
+
+use crate::{Log, LogError, LogOptions, Partition, PartitionConfig, ReadLimits, RecoveryReport};
+
+pub(super) const DIR: &str = "data";
+
+pub(super) fn id(partition: i32) -> TopicPartition {
+    TopicPartition::new(TopicId::from_bytes([7; 16]), partition)
+}
+
+/// Small files, so that a short test rolls them often.
+pub(super) fn options(incarnation: u32) -> LogOptions {
+    LogOptions {
+        incarnation,
+        wal_file_bytes: 64 << 10,
+        chunk_bytes_max: 8 << 10,
+        cache_bytes: 16 << 10,
+        free_bytes_min: 0,
+        ..LogOptions::new(DIR)
+    }
+}
+
+pub(super) fn open(env: &Env, incarnation: u32, partitions: i32) -> (Log, RecoveryReport) {
+    try_open(env, incarnation, partitions).expect("the log opens")
+}
+
+pub(super) fn try_open(
+    env: &Env,
+    incarnation: u32,
+    partitions: i32,
+) -> Result<(Log, RecoveryReport), LogError> {
+    let live: BTreeMap<_, _> =
+        (0..partitions).map(|n| (id(n), PartitionConfig::default())).collect();
+    Log::open(env, options(incarnation), live)
+}
+
+/// Runs a scenario in the world of `seed`.
+pub(super) fn simulate<F: Future>(
+    seed: u64,
+    scenario: impl FnOnce(Env, SimWorld) -> F,
+) -> F::Output {
+    run(async {
+        let (env, world) = SimWorld::new(seed);
+        scenario(env, world).await
+    })
+    .expect("a runtime")
+}
+
+/// A batch with one record for each of `values`.
+pub(super) fn batch(values: &[u64], pad: usize) -> BatchMut {
+    fill(BatchBuilder::new(), values, pad)
+}
+
+pub(super) fn idempotent(producer: i64, sequence: i32, values: &[u64]) -> BatchMut {
+    let builder =
+        BatchBuilder::new().producer(ProducerId(producer), ProducerEpoch(0), Sequence(sequence));
+    fill(builder, values, 0)
+}
+
+fn fill(mut builder: BatchBuilder, values: &[u64], pad: usize) -> BatchMut {
+    for value in values {
+        let mut bytes = value.to_be_bytes().to_vec();
+        bytes.resize(8 + pad, 0xab);
+        builder.push(Timestamp(*value as i64), None, Some(&bytes), &[]);
+    }
+    builder.build().expect("a batch")
+}
+
+/// Appends and waits until it is durable.
+pub(super) async fn append(
+    partition: &Arc<Partition>,
+    batch: BatchMut,
+) -> Result<Offset, crate::AppendError> {
+    let appended = partition.append(batch)?;
+    appended.ticket.wait().await?;
+    Ok(appended.base_offset)
+}
+
+/// Every record from `from` to the high watermark: offset and value.
+pub(super) fn read_all(partition: &Partition, from: Offset) -> Result<Vec<(i64, u64)>, LogError> {
+    let mut records = Vec::new();
+    let mut next = from;
+    let limits = ReadLimits { bytes_max: 5000, at_least_one: true, end: Offset(i64::MAX) };
+    loop {
+        let slice = partition.plan_read(next, limits)?.load()?;
+        if slice.parts.is_empty() {
+            return Ok(records);
+        }
+        for part in slice.parts {
+            next = decode(part, from, &mut records);
+        }
+    }
+}
+
+fn decode(part: Bytes, from: Offset, records: &mut Vec<(i64, u64)>) -> Offset {
+    let mut next = Offset::ZERO;
+    for batch in BatchReader::new(part) {
+        let batch = batch.expect("a whole batch");
+        batch.verify_crc().expect("an intact batch");
+        for record in batch.records(1 << 20).expect("records") {
+            let record = record.expect("a record");
+            let value = record.value.expect("a value");
+            let value = u64::from_be_bytes(value[..8].try_into().expect("eight bytes"));
+            if record.offset >= from {
+                records.push((record.offset.0, value));
+            }
+        }
+        next = batch.next_offset();
+    }
+    next
+}
