@@ -5,8 +5,8 @@
 //! **driver** owns one machine and one partition, and has these duties:
 //!
 //! 1. **Load.** Make a machine, [`replay`](CoordinatorState::replay) every record of the partition up to
-//!    its end, then step [`Input::Loaded`]. Requests that come earlier are answered with
-//!    [`GroupError::CoordinatorLoadInProgress`].
+//!    its end, then step [`Input::Loaded`], once. Requests that come earlier are answered with
+//!    [`GroupError::CoordinatorLoadInProgress`]; other inputs have to wait.
 //! 2. **Step.** Pass each request with a [`ReplyTo`] of its own, one after the other. Call
 //!    [`Input::Timeout`] when [`deadline`](CoordinatorState::deadline) passes; too early is harmless, and
 //!    the deadline must be asked for again after each step.
@@ -22,6 +22,19 @@
 //!
 //! A reply comes exactly once for each request. A `ReplyTo` whose client has gone is answered as well;
 //! the driver drops such answers.
+//!
+//! ```
+//! use thalweg_groups::{CoordinatorState, Input, ListGroups, Now, Outbox, ReplyTo, Request, Settings};
+//!
+//! let mut machine = CoordinatorState::new(Settings::default());
+//! let mut out = Outbox::default();
+//! machine.step(Now::default(), Input::Loaded, &mut out);
+//!
+//! let request = Request::ListGroups(ListGroups::default());
+//! machine.step(Now::default(), Input::Request { reply_to: ReplyTo(7), request }, &mut out);
+//! // Here the driver appends `out.records` and waits until they are durable.
+//! assert_eq!(out.replies[0].0, ReplyTo(7));
+//! ```
 //!
 //! What is not here: authorization, and whether topics exist. The caller checks both first.
 
