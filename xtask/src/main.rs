@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask <chore>`.
 
 mod kafka;
+mod tidy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ usage: cargo xtask <chore>
 
   gen-kafka   generate crates/kafka-wire/src/messages from Kafka's definitions (needs Maven)
   golden      capture crates/kafka-wire/testdata/golden.txt from Kafka's own classes (needs Java)
+  tidy        check the direction of dependencies, file lengths, names, READMEs
 ";
 
 fn main() -> ExitCode {
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let outcome = match chore.as_str() {
         "gen-kafka" => kafka::generate(),
         "golden" => kafka::golden::capture(),
+        "tidy" => tidy::check(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
