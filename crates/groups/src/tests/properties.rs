@@ -21,13 +21,43 @@ const LONG_ENOUGH_MS: u64 = 600_000;
 
 #[derive(Clone, Debug)]
 enum Action {
-    Join { group: u8, member: Option<u8>, instance: Option<u8>, protocols: u8, version: u8 },
-    Sync { group: u8, member: u8, stale: bool },
-    Heartbeat { group: u8, member: u8 },
-    Leave { group: u8, member: u8 },
-    Commit { group: u8, member: Option<u8>, partition: i32, offset: i64 },
-    Forget { group: u8, partition: i32 },
-    Delete { group: u8 },
+    Join {
+        group: u8,
+        member: Option<u8>,
+        instance: Option<u8>,
+        protocols: u8,
+        version: u8,
+    },
+    Sync {
+        group: u8,
+        member: u8,
+        stale: bool,
+    },
+    /// All whom the group has told a generation ask for their assignments.
+    SyncAll {
+        group: u8,
+    },
+    Heartbeat {
+        group: u8,
+        member: u8,
+    },
+    Leave {
+        group: u8,
+        member: u8,
+    },
+    Commit {
+        group: u8,
+        member: Option<u8>,
+        partition: i32,
+        offset: i64,
+    },
+    Forget {
+        group: u8,
+        partition: i32,
+    },
+    Delete {
+        group: u8,
+    },
     Gone,
     Advance(u64),
     Crash,
@@ -45,6 +75,7 @@ fn action() -> impl Strategy<Value = Action> {
         ),
         8 => (group.clone(), member.clone(), prop::bool::weighted(0.1))
             .prop_map(|(group, member, stale)| Action::Sync { group, member, stale }),
+        4 => group.clone().prop_map(|group| Action::SyncAll { group }),
         3 => (group.clone(), member.clone())
             .prop_map(|(group, member)| Action::Heartbeat { group, member }),
         2 => (group.clone(), member.clone())
@@ -118,6 +149,9 @@ impl Clients {
                 self.join(&group_id(group), member, instance, protocols, version);
             }
             Action::Sync { group, member, stale } => self.sync(group_id(group), member, stale),
+            Action::SyncAll { group } => (0..6).for_each(|member| {
+                self.sync(group_id(group), member, false);
+            }),
             Action::Heartbeat { group, member } => {
                 let group_id = group_id(group);
                 let (member_id, generation) = self.member(&group_id, member);
