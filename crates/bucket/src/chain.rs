@@ -10,7 +10,7 @@ use crate::object::{self, Kind, Nonce, Object};
 use crate::{BucketError, Put, Store};
 
 /// Most entries that [`Chain::read_from`] returns at once.
-pub const READ_MAX: usize = 1024;
+pub const READ_MAX: usize = 256;
 
 /// How many snapshots stay: the newest, and those before it in case it is damaged.
 pub const SNAPSHOTS_KEPT: usize = 2;
