@@ -53,8 +53,9 @@ pub enum LogError {
     /// Writes are refused until the device works, or has space, again.
     #[error("the log accepts no writes: {0}")]
     Stalled(String),
-    /// The batch was not made durable: the write failed after the batch was accepted.
-    #[error("the write failed; nothing of it will be seen")]
+    /// The write failed after the batch was accepted. It was not acknowledged, and only a crash
+    /// before the next write could still bring it back.
+    #[error("the write did not become durable")]
     WriteFailed,
     /// The partition was deleted while the call waited.
     #[error("partition {0} was deleted")]
