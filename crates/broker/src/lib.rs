@@ -1,1 +1,60 @@
 //! What a request means, once for all doors.
+//!
+//! A [`Broker`] is opened on a data directory and cloned for every connection. Doors translate their
+//! protocol's requests into its methods and the outcomes back; they name no store and decide nothing.
+//! The README says which part does what.
+
+mod append;
+mod broker;
+mod clock;
+mod configs;
+mod data_dir;
+mod error;
+mod fetch;
+mod groups;
+mod log_dirs;
+mod memory;
+mod metadata;
+mod metrics;
+mod offsets;
+mod options;
+mod producer_ids;
+mod session;
+mod topic;
+mod topics;
+
+#[cfg(test)]
+mod tests;
+
+pub use append::{AppendOptions, Appended, Durable};
+pub use broker::{Broker, StartReport};
+pub use data_dir::FORMAT_VERSION;
+pub use error::{BrokerError, ChainError};
+pub use fetch::{
+    EpochEnd, FetchPartition, FetchRequest, FetchResponse, Fetched, Isolation, SMALL_FETCH_BYTES,
+};
+pub use groups::{CommitOutcome, GroupLag, GroupListing};
+pub use log_dirs::{LogDir, PartitionSize};
+pub use memory::{MemoryBudget, MemoryPermit};
+pub use metadata::ClusterTable;
+pub use metrics::{BrokerMetrics, TopicTraffic};
+pub use offsets::{ListOffset, ListedOffset, OffsetSpec};
+pub use options::BrokerOptions;
+pub use session::Session;
+pub use topic::{Topic, TopicKey};
+pub use topics::{CreatedTopic, DeletedTopic};
+
+// The words of the rules and stores beneath that requests and outcomes are made of, so that a door
+// needs no other crate.
+pub use thalweg_cluster::{Assignment, ClusterError, NewTopic, Resource, config, is_internal};
+pub use thalweg_groups::{
+    CommitPartition, DeleteGroups, DeletedGroup, DescribeGroups, DescribedGroup, DescribedMember,
+    FetchedOffset, GroupError, GroupId, GroupState, GroupType, Heartbeat, InstanceId, JoinGroup,
+    JoinRefusal, Joined, JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, MemberId,
+    OffsetCommit, OffsetDelete, OffsetFetch, Protocol, SyncGroup, Synced, TopicPartitions,
+};
+pub use thalweg_log::{
+    FLUSH_BUCKETS_US, LogError, LogMetrics, Producer, ProducerBatch, ProducerError, RecoveryReport,
+    Slice,
+};
+pub use thalweg_records::{Fault, RecordsError, RejectReason, Rejected, RejectedRecord};

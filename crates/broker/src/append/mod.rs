@@ -1,0 +1,123 @@
+//! Appending a client's batch to a partition.
+
+mod prepare;
+
+use bytes::BytesMut;
+use thalweg_cluster::config::TimestampType;
+use thalweg_log::Ticket;
+use thalweg_types::{Offset, Timestamp};
+
+use crate::metrics::{add, count};
+use crate::{Broker, BrokerError, Session, Topic, TopicKey};
+
+/// Compressed batches up to this many bytes are decompressed where they are: sending them to a
+/// thread would cost more.
+const INLINE_BYTES_MAX: usize = 16 << 10;
+
+/// How a batch is to be appended.
+#[derive(Clone, Copy, Debug)]
+pub struct AppendOptions {
+    /// The client asks for all copies (`acks=all`), so that the topic's `min.insync.replicas` counts.
+    pub all_replicas: bool,
+    /// False for clients that are too old to have been told of zstd (KIP-110).
+    pub zstd_allowed: bool,
+}
+
+impl Default for AppendOptions {
+    fn default() -> Self {
+        Self { all_replicas: true, zstd_allowed: true }
+    }
+}
+
+/// A batch was accepted. It must not be acknowledged before [`Durable::wait`] says so.
+#[derive(Debug)]
+pub struct Appended {
+    /// The offset of its first record.
+    pub base_offset: Offset,
+    /// The timestamp of all its records, where the topic has the broker's time.
+    pub log_append_time: Option<Timestamp>,
+    /// The log start offset.
+    pub log_start: Offset,
+    /// Tells when it is durable.
+    pub durable: Durable,
+}
+
+/// A claim on the durability of something that was accepted.
+#[derive(Debug)]
+pub struct Durable(Ticket);
+
+impl Durable {
+    /// Completes when the claim is durable, or has failed for good: then nothing of it will be seen.
+    pub async fn wait(self) -> Result<(), BrokerError> {
+        Ok(self.0.wait().await?)
+    }
+}
+
+impl Broker {
+    /// Appends what a client sent for one partition: exactly one record batch.
+    ///
+    /// Batches that one caller appends one after the other get their offsets in that order; the
+    /// caller need not wait for one to be durable before it appends the next.
+    pub async fn append(
+        &self,
+        session: &Session,
+        topic: TopicKey<'_>,
+        partition: i32,
+        records: BytesMut,
+        options: AppendOptions,
+    ) -> Result<Appended, BrokerError> {
+        let appended = self.try_append(session, topic, partition, records, options).await;
+        if appended.is_err() {
+            count(&self.shared.metrics.appends_refused);
+        }
+        appended
+    }
+
+    async fn try_append(
+        &self,
+        session: &Session,
+        topic: TopicKey<'_>,
+        partition: i32,
+        records: BytesMut,
+        options: AppendOptions,
+    ) -> Result<Appended, BrokerError> {
+        let table = self.table();
+        let topic = table.topic(topic)?;
+        let partition = topic.partition(partition)?;
+        check_topic(session, topic, options)?;
+
+        let batch = prepare::accept(records, topic.config(), options)?;
+        let batch = self.prepare(batch, topic.config()).await?;
+        let (bytes, count_in) = (batch.as_bytes().len(), batch.header().count);
+        let appended = partition.append(batch)?;
+
+        if appended.duplicate {
+            count(&self.shared.metrics.appends_duplicate);
+        } else {
+            add(&topic.traffic.bytes_in, bytes);
+            add(&topic.traffic.records_in, count_in as usize);
+        }
+        let has_append_time = topic.config.message_timestamp_type == TimestampType::LogAppendTime;
+        Ok(Appended {
+            base_offset: appended.base_offset,
+            log_append_time: has_append_time.then_some(appended.max_timestamp),
+            log_start: appended.log_start,
+            durable: Durable(appended.ticket),
+        })
+    }
+}
+
+fn check_topic(
+    session: &Session,
+    topic: &Topic,
+    options: AppendOptions,
+) -> Result<(), BrokerError> {
+    if topic.is_internal() && !session.may_write_internal_topics() {
+        return Err(BrokerError::InternalTopic(topic.name().clone()));
+    }
+    let (required, copies) = (topic.config.min_insync_replicas, topic.replication_factor());
+    if options.all_replicas && required > i32::from(copies) {
+        return Err(BrokerError::NotEnoughReplicas { required, copies });
+    }
+    Ok(())
+}

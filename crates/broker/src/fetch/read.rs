@@ -1,0 +1,161 @@
+//! One pass over the partitions of a fetch.
+
+use std::sync::Arc;
+
+use thalweg_env::Env;
+use thalweg_log::{LogError, Partition, ReadLimits, Slice, is_gone};
+use thalweg_types::{LeaderEpoch, Offset};
+
+use super::{EpochEnd, FetchPartition, FetchRequest, FetchResponse, Fetched, SMALL_FETCH_BYTES};
+use crate::broker::Shared;
+use crate::metrics::{BrokerMetrics, count};
+use crate::{Broker, BrokerError, MemoryPermit};
+
+/// How often a read is planned anew because files were replaced under it.
+const ATTEMPTS: usize = 4;
+
+/// What the partitions read so far have left for the others.
+struct Allowance {
+    bytes: usize,
+    /// False until a partition has given something: the first batch comes whatever its size.
+    has_records: bool,
+    memory: MemoryPermit,
+}
+
+impl Broker {
+    pub(super) async fn read(&self, request: &FetchRequest<'_>) -> FetchResponse {
+        let mut allowance = Allowance {
+            bytes: request.bytes_max,
+            has_records: false,
+            memory: MemoryPermit::default(),
+        };
+        let table = self.table();
+        let mut partitions = Vec::with_capacity(request.partitions.len());
+        for asked in &request.partitions {
+            let fetched = match table.partition(asked.topic, asked.partition) {
+                Ok(partition) => self.read_partition(partition, asked, &mut allowance).await,
+                Err(error) => Err(error),
+            };
+            if let Err(BrokerError::Corrupt(error)) = &fetched {
+                tracing::error!(%error, "damaged records are not served");
+                count(&self.shared.metrics.reads_corrupt);
+            }
+            partitions.push(fetched);
+        }
+        FetchResponse { partitions, memory: allowance.memory }
+    }
+
+    async fn read_partition(
+        &self,
+        partition: &Arc<Partition>,
+        asked: &FetchPartition<'_>,
+        allowance: &mut Allowance,
+    ) -> Result<Fetched, BrokerError> {
+        check_epoch(partition, asked.current_leader_epoch)?;
+        let watermarks = partition.watermarks();
+        let mut fetched = Fetched {
+            records: Slice::default(),
+            high_watermark: watermarks.high_watermark,
+            last_stable_offset: watermarks.high_watermark,
+            log_start: watermarks.log_start,
+            diverging_epoch: diverging(partition, asked)?,
+        };
+        // From the end there is nothing to read; from elsewhere the log says whether it is in range.
+        let at_end = asked.offset == watermarks.high_watermark;
+        if fetched.diverging_epoch.is_some() || at_end {
+            return Ok(fetched);
+        }
+        let (records, end) = self.read_within(partition, asked, allowance).await?;
+        fetched.records = records;
+        // Records that were read are never beyond the watermark that comes with them.
+        fetched.high_watermark = end;
+        fetched.last_stable_offset = end;
+        Ok(fetched)
+    }
+
+    /// Reads what the allowance leaves, and takes it off. Returns the high watermark of the read, too.
+    async fn read_within(
+        &self,
+        partition: &Arc<Partition>,
+        asked: &FetchPartition<'_>,
+        allowance: &mut Allowance,
+    ) -> Result<(Slice, Offset), BrokerError> {
+        let mut bytes_max = asked.bytes_max.min(allowance.bytes);
+        let mut permit = self.shared.fetch_memory.try_acquire(bytes_max);
+        if permit.is_none() && bytes_max > SMALL_FETCH_BYTES {
+            count(&self.shared.metrics.reads_cut_short);
+            bytes_max = SMALL_FETCH_BYTES;
+            permit = self.shared.fetch_memory.try_acquire(bytes_max);
+        }
+        let limits =
+            ReadLimits { bytes_max, at_least_one: !allowance.has_records, end: Offset(i64::MAX) };
+        let Shared { env, metrics, .. } = &*self.shared;
+        let (slice, end) = load(env, metrics, partition, asked.offset, limits).await?;
+        if let Some(mut permit) = permit {
+            permit.shrink_to(slice.len);
+            allowance.memory.merge(permit);
+        }
+        allowance.bytes = allowance.bytes.saturating_sub(slice.len);
+        allowance.has_records |= slice.len > 0;
+        Ok((slice, end))
+    }
+}
+
+/// Plans and loads; what is in memory at once, the rest on a thread that may block. Returns the
+/// high watermark of the read, too.
+pub(crate) async fn load(
+    env: &Env,
+    metrics: &BrokerMetrics,
+    partition: &Arc<Partition>,
+    from: Offset,
+    limits: ReadLimits,
+) -> Result<(Slice, Offset), LogError> {
+    let mut attempt = 1;
+    loop {
+        let plan = partition.plan_read(from, limits)?;
+        let end = plan.watermarks().high_watermark;
+        let loaded = if plan.is_in_memory() {
+            plan.load()
+        } else {
+            count(&metrics.reads_cold);
+            env.blocking(move || plan.load()).await
+        };
+        match loaded {
+            Err(error) if is_gone(&error) && attempt < ATTEMPTS => attempt += 1,
+            loaded => return Ok((loaded?, end)),
+        }
+    }
+}
+
+/// Refuses a client that believes in another owner than the current one (KIP-320).
+pub(crate) fn check_epoch(partition: &Partition, asked: LeaderEpoch) -> Result<(), BrokerError> {
+    let current = partition.leader_epoch();
+    if asked == LeaderEpoch::NONE || asked == current {
+        return Ok(());
+    }
+    Err(if asked < current {
+        BrokerError::FencedLeaderEpoch { asked, current }
+    } else {
+        BrokerError::UnknownLeaderEpoch { asked, current }
+    })
+}
+
+/// Where the client's log and this one part, if they do (KIP-595).
+fn diverging(
+    partition: &Partition,
+    asked: &FetchPartition<'_>,
+) -> Result<Option<EpochEnd>, BrokerError> {
+    if asked.last_fetched_epoch == LeaderEpoch::NONE {
+        return Ok(None);
+    }
+    let Some((leader_epoch, end_offset)) = partition.end_of_epoch(asked.last_fetched_epoch) else {
+        let watermarks = partition.watermarks();
+        return Err(BrokerError::OffsetOutOfRange {
+            asked: asked.offset,
+            start: watermarks.log_start,
+            end: watermarks.high_watermark,
+        });
+    };
+    let diverges = leader_epoch < asked.last_fetched_epoch || end_offset < asked.offset;
+    Ok(diverges.then_some(EpochEnd { leader_epoch, end_offset }))
+}

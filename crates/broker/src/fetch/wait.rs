@@ -1,0 +1,60 @@
+//! Waiting for any of several partitions.
+
+use std::sync::Arc;
+
+use thalweg_env::Instant;
+use thalweg_log::{Partition, WatchId};
+use tokio::sync::Notify;
+
+use super::{FetchRequest, FetchResponse};
+use crate::Broker;
+
+/// Registrations with partitions, taken back when dropped.
+struct Watches(Vec<(Arc<Partition>, WatchId)>);
+
+impl Drop for Watches {
+    fn drop(&mut self) {
+        for (partition, watch) in &self.0 {
+            partition.unwatch(*watch);
+        }
+    }
+}
+
+impl Broker {
+    /// Completes when a partition has moved beyond what `response` saw of it, at the deadline, or
+    /// when the broker shuts down. The memory of `response` is given back meanwhile.
+    pub(super) async fn wait_for_more(
+        &self,
+        request: &FetchRequest<'_>,
+        response: FetchResponse,
+        deadline: Instant,
+    ) {
+        let notify = Arc::new(Notify::new());
+        let Some(_watches) = self.watch(request, response, &notify) else { return };
+        let env = &self.shared.env;
+        tokio::select! {
+            biased;
+            () = notify.notified() => {}
+            () = env.shutdown().wait() => {}
+            () = env.sleep_until(deadline) => {}
+        }
+    }
+
+    /// Registers with every partition; `None` if one of them has moved already.
+    fn watch(
+        &self,
+        request: &FetchRequest<'_>,
+        response: FetchResponse,
+        notify: &Arc<Notify>,
+    ) -> Option<Watches> {
+        let table = self.table();
+        let mut watches = Watches(Vec::with_capacity(request.partitions.len()));
+        for (asked, fetched) in request.partitions.iter().zip(&response.partitions) {
+            let seen = fetched.as_ref().ok()?.high_watermark;
+            let partition = table.partition(asked.topic, asked.partition).ok()?;
+            let watch = partition.watch(seen, notify)?;
+            watches.0.push((partition.clone(), watch));
+        }
+        Some(watches)
+    }
+}

@@ -1,0 +1,68 @@
+//! Putting a coordinator together from what its partition says.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thalweg_groups::{CoordinatorState, DeletedTopic, DurableState, Record};
+use thalweg_log::{Partition, ReadLimits};
+use thalweg_records::{Batch, BatchReader, RecordsError};
+use thalweg_types::{BATCH_LENGTH_MAX, Offset, TopicId};
+
+use super::ShardContext;
+use crate::{BrokerError, ClusterTable, TopicKey, fetch};
+
+/// Bytes read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// A machine that has replayed everything durable. Nobody appends to the partition meanwhile.
+pub(super) async fn load(
+    context: &ShardContext,
+    partition: &Arc<Partition>,
+) -> Result<CoordinatorState, BrokerError> {
+    let mut state = CoordinatorState::new(context.settings.clone());
+    let mut at = partition.watermarks().log_start;
+    let limits = ReadLimits { bytes_max: READ_BYTES, at_least_one: true, end: Offset(i64::MAX) };
+    loop {
+        let (slice, _) = fetch::load(&context.env, &context.metrics, partition, at, limits).await?;
+        if slice.parts.is_empty() {
+            return Ok(state);
+        }
+        for part in slice.parts {
+            at = replay(&mut state, part)?;
+        }
+    }
+}
+
+/// Replays the batches of `part`; returns the offset after them.
+fn replay(state: &mut CoordinatorState, part: Bytes) -> Result<Offset, RecordsError> {
+    let mut next = Offset::ZERO;
+    for batch in BatchReader::new(part) {
+        let batch = batch?;
+        next = batch.next_offset();
+        replay_batch(state, &batch)?;
+    }
+    Ok(next)
+}
+
+fn replay_batch(state: &mut CoordinatorState, batch: &Batch) -> Result<(), RecordsError> {
+    if batch.header().attributes.is_control() {
+        return Ok(());
+    }
+    for record in batch.records(BATCH_LENGTH_MAX)? {
+        let record = record?;
+        if let Some(key) = record.key {
+            state.replay(&Record { key, value: record.value });
+        }
+    }
+    Ok(())
+}
+
+/// Topics that groups have offsets of and that do not exist: they were deleted while nobody listened.
+pub(super) fn vanished_topics(state: &DurableState, table: &ClusterTable) -> Vec<DeletedTopic> {
+    let named = state.offsets().values().flat_map(|topics| topics.keys());
+    let mut names: Vec<_> =
+        named.filter(|name| table.topic(TopicKey::Name(name.as_str())).is_err()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| DeletedTopic { name: name.clone(), id: TopicId::ZERO }).collect()
+}

@@ -1,0 +1,245 @@
+//! What clients ask of groups, brought to the coordinator that has them.
+
+use std::sync::Arc;
+
+use thalweg_groups::{
+    CommitPartition, DeleteGroups, DeletedGroup, DescribeGroups, DescribedGroup, FetchedOffset,
+    GroupError, GroupState, Heartbeat, JoinGroup, JoinRefusal, Joined, LeaveGroup, Left,
+    ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch, PartitionResult, Reply,
+    Request, SyncGroup, Synced, TopicPartitions,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::shards::{Command, shard_of};
+use crate::{Broker, BrokerError, ClusterTable, TopicKey};
+
+/// What became of one offset of a commit, or of a deletion.
+#[derive(Debug)]
+pub struct CommitOutcome {
+    /// The partition.
+    pub partition: i32,
+    /// Whether it was done.
+    pub result: Result<(), BrokerError>,
+}
+
+/// All groups, as far as their coordinators could say.
+#[derive(Debug, Default)]
+pub struct GroupListing {
+    /// The groups.
+    pub groups: Vec<ListedGroup>,
+    /// Why some are missing, if some are.
+    pub error: Option<GroupError>,
+}
+
+/// Asks a coordinator and takes the reply that belongs to the request.
+macro_rules! ask {
+    ($broker:expr, $group:expr, $kind:ident($request:expr)) => {
+        match $broker.ask($group, Request::$kind($request)).await {
+            Ok(Reply::$kind(result)) => result,
+            Ok(_) => Err(GroupError::UnknownServerError),
+            Err(error) => Err(error),
+        }
+    };
+}
+
+/// Members.
+impl Broker {
+    /// Makes sure that there is a coordinator for `group`, which is on this broker.
+    pub async fn find_coordinator(&self, _group: &str) -> Result<(), BrokerError> {
+        self.coordinators().await.map(|_| ())
+    }
+
+    /// Enters a group; completes when the group has formed its next generation.
+    pub async fn join_group(&self, request: JoinGroup) -> Result<Joined, JoinRefusal> {
+        let refused = |member_id, error| JoinRefusal { member_id, error };
+        let (group, member_id) = (request.group_id.clone(), request.member_id.clone());
+        match self.ask(group.as_str(), Request::JoinGroup(request)).await {
+            Ok(Reply::JoinGroup(result)) => result,
+            Ok(_) => Err(refused(member_id, GroupError::UnknownServerError)),
+            Err(error) => Err(refused(member_id, error)),
+        }
+    }
+
+    /// Brings or fetches assignments; completes when the leader has brought them.
+    pub async fn sync_group(&self, request: SyncGroup) -> Result<Synced, GroupError> {
+        ask!(self, request.group_id.clone().as_str(), SyncGroup(request))
+    }
+
+    /// Says that a member lives.
+    pub async fn heartbeat(&self, request: Heartbeat) -> Result<(), GroupError> {
+        ask!(self, request.group_id.clone().as_str(), Heartbeat(request))
+    }
+
+    /// Lets members leave.
+    pub async fn leave_group(&self, request: LeaveGroup) -> Result<Vec<Left>, GroupError> {
+        ask!(self, request.group_id.clone().as_str(), LeaveGroup(request))
+    }
+}
+
+/// Offsets.
+impl Broker {
+    /// Commits offsets of partitions that exist; the others are refused one by one, behind them.
+    /// Committed is durable.
+    pub async fn commit_offsets(
+        &self,
+        mut request: OffsetCommit,
+    ) -> Result<Vec<TopicPartitions<CommitOutcome>>, GroupError> {
+        let table = self.table();
+        let unknown: Vec<Vec<CommitOutcome>> =
+            request.topics.iter_mut().map(|topic| take_unknown(&table, topic)).collect();
+        let committed = ask!(self, request.group_id.clone().as_str(), OffsetCommit(request))?;
+        let outcomes = committed.into_iter().zip(unknown).map(|(topic, unknown)| {
+            let mut topic = outcomes(topic);
+            topic.partitions.extend(unknown);
+            topic
+        });
+        Ok(outcomes.collect())
+    }
+
+    /// The offsets of a group, of topics that exist or not.
+    pub async fn fetch_offsets(
+        &self,
+        request: OffsetFetch,
+    ) -> Result<Vec<TopicPartitions<FetchedOffset>>, GroupError> {
+        ask!(self, request.group_id.clone().as_str(), OffsetFetch(request))
+    }
+
+    /// Forgets offsets of topics that the group does not read.
+    pub async fn delete_offsets(
+        &self,
+        request: OffsetDelete,
+    ) -> Result<Vec<TopicPartitions<CommitOutcome>>, GroupError> {
+        let deleted = ask!(self, request.group_id.clone().as_str(), OffsetDelete(request))?;
+        Ok(deleted.into_iter().map(outcomes).collect())
+    }
+}
+
+/// Administration.
+impl Broker {
+    /// Describes groups, in the order of the request.
+    pub async fn describe_groups(&self, request: DescribeGroups) -> Vec<DescribedGroup> {
+        let reports_missing_group = request.reports_missing_group;
+        let mut described = Vec::with_capacity(request.group_ids.len());
+        for group_id in request.group_ids {
+            let one = DescribeGroups { group_ids: vec![group_id.clone()], reports_missing_group };
+            let result = ask!(self, group_id.as_str(), DescribeGroups(one));
+            described.push(match result.map(|mut groups| groups.pop()) {
+                Ok(Some(group)) => group,
+                Ok(None) => undescribed(group_id, GroupError::UnknownServerError),
+                Err(error) => undescribed(group_id, error),
+            });
+        }
+        described
+    }
+
+    /// Deletes groups that have no members, in the order of the request.
+    pub async fn delete_groups(&self, request: DeleteGroups) -> Vec<DeletedGroup> {
+        let mut deleted = Vec::with_capacity(request.group_ids.len());
+        for group_id in request.group_ids {
+            let one = DeleteGroups { group_ids: vec![group_id.clone()] };
+            let result = ask!(self, group_id.as_str(), DeleteGroups(one));
+            let result = result.and_then(|mut groups| {
+                groups.pop().map_or(Err(GroupError::UnknownServerError), |group| group.result)
+            });
+            deleted.push(DeletedGroup { group_id, result });
+        }
+        deleted
+    }
+
+    /// Lists the groups of all coordinators. Before the first group there is none to ask.
+    pub async fn list_groups(&self, request: ListGroups) -> GroupListing {
+        let mut asked = Vec::new();
+        for sender in self.shared.groups.senders() {
+            asked.push(send(sender, Request::ListGroups(request.clone())));
+        }
+        let mut listing = GroupListing::default();
+        for reply in asked {
+            match receive(reply).await {
+                Ok(Reply::ListGroups(Ok(groups))) => listing.groups.extend(groups),
+                Ok(Reply::ListGroups(Err(error))) | Err(error) => listing.error = Some(error),
+                Ok(_) => listing.error = Some(GroupError::UnknownServerError),
+            }
+        }
+        listing
+    }
+}
+
+impl Broker {
+    /// Asks the coordinator of `group`, and waits for its reply as long as that takes.
+    async fn ask(&self, group: &str, request: Request) -> Result<Reply, GroupError> {
+        let senders = self.coordinators().await.map_err(|error| {
+            tracing::warn!(%error, "the offsets topic cannot be created");
+            GroupError::CoordinatorNotAvailable
+        })?;
+        let sender = senders.get(shard_of(group, senders.len()));
+        let sender = sender.ok_or(GroupError::CoordinatorNotAvailable)?;
+        receive(send(sender, request)).await
+    }
+
+    /// The coordinators, started if need be.
+    async fn coordinators(&self) -> Result<&[mpsc::Sender<Command>], BrokerError> {
+        let groups = &self.shared.groups;
+        if groups.senders().is_empty() {
+            let topic = self.offsets_topic().await?;
+            groups.start(&topic.partitions);
+        }
+        Ok(groups.senders())
+    }
+}
+
+type Asked = Result<oneshot::Receiver<Reply>, GroupError>;
+
+/// Gives a request to a coordinator, if its queue has room.
+fn send(sender: &mpsc::Sender<Command>, request: Request) -> Asked {
+    let (reply, receiver) = oneshot::channel();
+    match sender.try_send(Command::Request { request, reply }) {
+        Ok(()) => Ok(receiver),
+        Err(_) => Err(GroupError::CoordinatorNotAvailable),
+    }
+}
+
+/// Waits for the reply. A coordinator that loses its machine drops the questions in it.
+async fn receive(asked: Asked) -> Result<Reply, GroupError> {
+    asked?.await.map_err(|_| GroupError::NotCoordinator)
+}
+
+/// Takes the partitions that do not exist out of a commit.
+fn take_unknown(
+    table: &ClusterTable,
+    topic: &mut TopicPartitions<CommitPartition>,
+) -> Vec<CommitOutcome> {
+    let found = table.topic(TopicKey::Name(topic.name.as_str())).ok();
+    let found = found.filter(|found| topic.id.is_zero() || topic.id == found.id());
+    let count = found.map_or(0, |found| found.partition_count());
+    let unknown = topic.partitions.extract_if(.., |item| !(0..count).contains(&item.partition));
+    unknown
+        .map(|item| CommitOutcome {
+            partition: item.partition,
+            result: Err(BrokerError::UnknownTopicOrPartition),
+        })
+        .collect()
+}
+
+fn outcomes(topic: TopicPartitions<PartitionResult>) -> TopicPartitions<CommitOutcome> {
+    let outcome = |item: PartitionResult| CommitOutcome {
+        partition: item.partition,
+        result: item.result.map_err(Into::into),
+    };
+    TopicPartitions {
+        name: topic.name,
+        id: topic.id,
+        partitions: topic.partitions.into_iter().map(outcome).collect(),
+    }
+}
+
+/// A group that nobody could describe.
+fn undescribed(group_id: thalweg_groups::GroupId, error: GroupError) -> DescribedGroup {
+    DescribedGroup {
+        group_id,
+        result: Err(error),
+        state: GroupState::Dead,
+        protocol_type: Arc::from(""),
+        protocol: Arc::from(""),
+        members: Vec::new(),
+    }
+}

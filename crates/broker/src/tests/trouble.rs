@@ -1,0 +1,113 @@
+//! A disk that fails, fills up, or loses power.
+
+use thalweg_env::simulated::{Crash, Failure, Operation};
+use thalweg_types::TopicId;
+
+use super::*;
+use crate::{CommitPartition, OffsetCommit, OffsetFetch, TopicPartitions};
+
+#[test]
+fn a_full_disk_refuses_writes_and_serves_reads() {
+    simulate(60, |env, world| async move {
+        let options = options().set("disk.free.min.bytes", "8388608");
+        let broker = Broker::open(&env, options).await.unwrap().0;
+        create(&broker, "t", 1, &[]).await;
+        produce(&broker, "t", 0, &["before"]).await.unwrap();
+        world.disk().set_capacity(world.disk().stats().bytes_used + (4 << 20));
+        env.sleep(Duration::from_secs(30)).await;
+        assert!(broker.trouble().is_some(), "the low-water mark was not noticed");
+        let refused = produce(&broker, "t", 0, &["while full"]).await;
+        assert!(matches!(refused, Err(BrokerError::Storage(_))), "{refused:?}");
+        assert_eq!(values(&broker, "t", 0, 0).await, ["before"]);
+
+        world.disk().set_capacity(u64::MAX);
+        env.sleep(Duration::from_secs(30)).await;
+        produce(&broker, "t", 0, &["after"]).await.unwrap();
+        assert_eq!(values(&broker, "t", 0, 0).await, ["before", "after"]);
+    });
+}
+
+fn commit(offset: i64) -> OffsetCommit {
+    OffsetCommit {
+        group_id: "g".into(),
+        generation: -1,
+        member_id: "".into(),
+        instance_id: None,
+        retention_ms: None,
+        reports_missing_group: false,
+        topics: vec![TopicPartitions {
+            name: "t".to_owned().try_into().unwrap(),
+            id: TopicId::ZERO,
+            partitions: vec![CommitPartition {
+                partition: 0,
+                offset: Offset(offset),
+                leader_epoch: LeaderEpoch::NONE,
+                metadata: None,
+            }],
+        }],
+    }
+}
+
+async fn committed(broker: &Broker) -> Option<i64> {
+    let all = OffsetFetch { group_id: "g".into(), topics: None, require_stable: false };
+    let topics = broker.fetch_offsets(all).await.ok()?;
+    Some(topics.first().map_or(-1, |topic| topic.partitions[0].offset.0))
+}
+
+#[test]
+fn a_failed_write_takes_no_commit_with_it() {
+    simulate(61, |env, world| async move {
+        let broker = open(&env).await;
+        create(&broker, "t", 1, &[]).await;
+        broker.commit_offsets(commit(1)).await.unwrap();
+        world.disk().fail_nth(Operation::Sync, 1, Failure::Io);
+        let failed = broker.commit_offsets(commit(2)).await;
+        assert!(failed.is_err(), "{failed:?}");
+        // The coordinator comes back with what is durable, as soon as the log accepts writes again.
+        let mut answer = None;
+        for _ in 0..60 {
+            env.sleep(Duration::from_secs(1)).await;
+            answer = committed(&broker).await;
+            if answer.is_some() {
+                break;
+            }
+        }
+        assert_eq!(answer, Some(1), "the failed commit must not be seen");
+        broker.commit_offsets(commit(3)).await.unwrap();
+        assert_eq!(committed(&broker).await, Some(3));
+    });
+}
+
+/// Produces and commits until the power goes; what was acknowledged must be there afterwards.
+#[test]
+fn acknowledged_is_kept_over_power_cuts() {
+    for seed in 100..130 {
+        simulate(seed, |env, world| async move {
+            let broker = open(&env).await;
+            create(&broker, "t", 1, &[]).await;
+            broker.commit_offsets(commit(0)).await.unwrap();
+            world.disk().crash_at(1 + seed % 40, Crash::PowerCut);
+            let writer_world = world.clone();
+            let acknowledged = Arc::new(std::sync::atomic::AtomicI64::new(0));
+            let counter = acknowledged.clone();
+            env.spawn("writer", async move {
+                for number in 1..1000 {
+                    if produce(&broker, "t", 0, &[&number.to_string()]).await.is_err()
+                        || broker.commit_offsets(commit(number)).await.is_err()
+                        || !writer_world.is_up()
+                    {
+                        return;
+                    }
+                    counter.store(number, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+            world.down().await;
+            let broker = open(&world.restart()).await;
+            let last = acknowledged.load(std::sync::atomic::Ordering::Relaxed);
+            let found = values(&broker, "t", 0, 0).await;
+            assert!(found.len() as i64 >= last, "seed {seed}: {last} acknowledged, {found:?}");
+            let offset = committed(&broker).await.unwrap();
+            assert!((last..=last + 1).contains(&offset), "seed {seed}: {last}, {offset}");
+        });
+    }
+}
