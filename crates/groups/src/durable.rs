@@ -11,7 +11,7 @@ use crate::{CommittedOffset, GroupId, GroupMetadata, Record};
 pub type GroupOffsets = BTreeMap<TopicName, BTreeMap<i32, CommittedOffset>>;
 
 /// The durable half of a coordinator. It depends on the latest record of each key only, so that
-/// compaction of the topic changes nothing, and [`DurableState::replay`] is its only mutation.
+/// compaction of the topic changes nothing, and replaying is its only mutation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DurableState {
     groups: BTreeMap<GroupId, GroupMetadata>,
