@@ -13,7 +13,7 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   gen-kafka   generate crates/kafka-wire/src/messages from Kafka's definitions (needs Maven)
-  golden      capture crates/kafka-wire/testdata/golden.txt from Kafka's own classes (needs Java)
+  golden      capture crates/kafka-wire/testdata/*.txt from Kafka's own classes (needs Maven)
   tidy        check the direction of dependencies, file lengths, names, READMEs
 ";
 

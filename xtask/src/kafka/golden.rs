@@ -1,4 +1,4 @@
-//! Bytes that Kafka's own classes write, as a measure for the generated code.
+//! What Kafka's own classes say, as a measure for our code.
 
 use std::fs::File;
 use std::process::Command;
@@ -6,13 +6,19 @@ use std::process::Command;
 use super::jar;
 use crate::{Result, root};
 
-/// Writes `testdata/golden.txt` anew.
+/// Programs, and the files that their output becomes.
+const CAPTURES: [(&str, &str); 2] =
+    [("Golden.java", "golden.txt"), ("ErrorCodes.java", "error_codes.txt")];
+
+/// Writes the captured files anew.
 #[expect(clippy::disallowed_methods, reason = "a tool writes files as it likes")]
 pub fn capture() -> Result<()> {
-    let path = root().join("crates/kafka-wire/testdata/golden.txt");
-    let mut java = Command::new("java");
-    java.arg("-cp").arg(jar::library()?).arg(root().join("xtask/java/Golden.java"));
-    jar::run(java.stdout(File::create(&path)?))?;
-    println!("written to {}", path.display());
+    for (program, output) in CAPTURES {
+        let path = root().join("crates/kafka-wire/testdata").join(output);
+        let mut java = Command::new("java");
+        java.arg("-cp").arg(jar::class_path()?).arg(root().join("xtask/java").join(program));
+        jar::run(java.stdout(File::create(&path)?))?;
+        println!("written to {}", path.display());
+    }
     Ok(())
 }

@@ -17,11 +17,21 @@ pub fn definitions() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The library itself, fetched by Maven unless it is there.
-pub fn library() -> Result<PathBuf> {
-    let path = work_folder().join(format!("kafka-clients-{KAFKA_VERSION}.jar"));
+/// The library and what it needs to run, for Java.
+pub fn class_path() -> Result<String> {
+    let paths = [library()?, fetched("org.slf4j", "slf4j-api", "1.7.36")?];
+    Ok(paths.map(|path| path.display().to_string()).join(":"))
+}
+
+fn library() -> Result<PathBuf> {
+    fetched("org.apache.kafka", "kafka-clients", KAFKA_VERSION)
+}
+
+/// A library, fetched by Maven unless it is there.
+fn fetched(group: &str, name: &str, version: &str) -> Result<PathBuf> {
+    let path = work_folder().join(format!("{name}-{version}.jar"));
     if !path.exists() {
-        fetch(&format!("org.apache.kafka:kafka-clients:{KAFKA_VERSION}"), &work_folder())?;
+        fetch(&format!("{group}:{name}:{version}"), &work_folder())?;
     }
     Ok(path)
 }
@@ -32,8 +42,8 @@ fn fetch(artifact: &str, folder: &Path) -> Result<()> {
     run(maven.arg(format!("-DoutputDirectory={}", folder.display())))
 }
 
-/// Where fetched and compiled things may lie between runs.
-pub fn work_folder() -> PathBuf {
+/// Where fetched things may lie between runs.
+fn work_folder() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR");
     target.map_or_else(|| root().join("target"), PathBuf::from).join("kafka-definitions")
 }
