@@ -77,7 +77,7 @@ impl Broker {
             .map_err(BrokerError::data_dir("finding", &options.data_dir))?;
         let lock = lock_data_dir(env, &options.data_dir).await?;
         let mut followed = Followed::open(env, &options.data_dir).await?;
-        let node = node_id(followed.state(), &options);
+        let node = node_id(followed.state(), &options)?;
         let incarnation = followed.announce(env, node).await?;
         let (log, recovery) = open_log(env, &options, followed.state(), node, incarnation).await?;
 
@@ -217,10 +217,16 @@ async fn lock_data_dir(env: &Env, dir: &Path) -> Result<DiskLock, BrokerError> {
     env.blocking(move || data_dir::open(disk.as_ref(), &dir)).await
 }
 
-fn node_id(state: &ClusterState, options: &BrokerOptions) -> BrokerId {
-    // Nobody is anybody yet: only file, environment and flags can say who this is.
+/// Who this is, which stays so as long as the directory lives: another number would begin to count
+/// its incarnations, and with them the leader epochs, anew.
+fn node_id(state: &ClusterState, options: &BrokerOptions) -> Result<BrokerId, BrokerError> {
+    // Nobody is anybody yet: only file, environment and flags can say.
     let layers = state.layers(&Resource::AllBrokers, BrokerId(-1), &options.settings);
-    BrokerId(layers.broker_int("node.id") as i32)
+    let node = BrokerId(layers.broker_int("node.id") as i32);
+    match state.brokers().find(|(known, _)| *known != node) {
+        Some((owner, _)) => Err(BrokerError::OtherNode { owner, node }),
+        None => Ok(node),
+    }
 }
 
 async fn open_log(

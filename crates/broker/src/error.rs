@@ -10,7 +10,7 @@ use thalweg_frame::FrameError;
 use thalweg_groups::GroupError;
 use thalweg_log::{AppendError, LogError, ProducerError};
 use thalweg_records::RecordsError;
-use thalweg_types::{ErrorKind, InvalidTopicName, LeaderEpoch, Offset, TopicName};
+use thalweg_types::{BrokerId, ErrorKind, InvalidTopicName, LeaderEpoch, Offset, TopicName};
 
 /// Errors of the broker. Each is one answer in the terms of any door; [`BrokerError::kind`] says
 /// what a caller should do.
@@ -116,6 +116,16 @@ pub enum BrokerError {
         "{0} holds data, but its FORMAT file is missing: restore it, or choose another --data-dir"
     )]
     NoFormat(PathBuf),
+    /// The directory was made by a broker of another number. Its epochs would not fit.
+    #[error(
+        "the data directory belongs to broker {owner}: start it with node.id={owner}, not {node}"
+    )]
+    OtherNode {
+        /// The broker that made it.
+        owner: BrokerId,
+        /// The number that was configured now.
+        node: BrokerId,
+    },
     /// The FORMAT file does not read.
     #[error("{path}: {source}")]
     Format {
@@ -160,10 +170,11 @@ impl BrokerError {
             | Self::Transactional
             | Self::NotEnoughReplicas { .. }
             | Self::OffsetOutOfRange { .. }
-            | Self::NoFormat(_) => ErrorKind::Invalid,
+            | Self::Producer(ProducerError::OutOfOrder { .. })
+            | Self::NoFormat(_)
+            | Self::OtherNode { .. } => ErrorKind::Invalid,
             Self::BatchLargerThanSegment { .. } => ErrorKind::Limit,
             Self::Records(error) => error.kind(),
-            Self::Producer(ProducerError::OutOfOrder { .. }) => ErrorKind::Invalid,
             Self::Producer(ProducerError::StaleEpoch { .. }) | Self::FencedLeaderEpoch { .. } => {
                 ErrorKind::Fenced
             }

@@ -18,8 +18,8 @@ pub struct BrokerOptions {
     pub decompressed_bytes_max: usize,
     /// Compressed batches that are decompressed at the same time. 2.
     pub decompressions_max: usize,
-    /// Memory for the records of fetch responses under way. When it is used up, a response carries
-    /// at most [`SMALL_FETCH_BYTES`](crate::SMALL_FETCH_BYTES) a partition. 64 MiB.
+    /// Memory for the records of fetch responses under way. When it is used up, a response gets
+    /// [`SMALL_FETCH_BYTES`](crate::SMALL_FETCH_BYTES) more at most. 64 MiB.
     pub fetch_memory_bytes: usize,
     /// Requests that may wait for the coordinator of one partition of the offsets topic. 1,024.
     pub group_queue_max: usize,

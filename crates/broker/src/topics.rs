@@ -80,12 +80,10 @@ impl Broker {
     /// The topic that `new` names, created if need be.
     pub(crate) async fn ensure_topic(&self, new: NewTopic) -> Result<Arc<Topic>, BrokerError> {
         let name = new.name.clone();
-        let outcome = self.create_topics(vec![new], false).await?.pop();
-        match outcome {
-            Some(Err(BrokerError::Cluster(ClusterError::TopicExists(_)) | _))
-                if self.has(&name) => {}
+        match self.create_topics(vec![new], false).await?.pop() {
+            // Another caller was faster.
+            Some(Err(BrokerError::Cluster(ClusterError::TopicExists(_))) | Ok(_)) | None => {}
             Some(Err(error)) => return Err(error),
-            _ => {}
         }
         self.table().topic(TopicKey::Name(&name)).cloned()
     }
@@ -125,10 +123,6 @@ impl Broker {
             return decide(&self.table().state).map(|_| ());
         }
         self.shared.metadata.propose(decide).await.map(|_| ())
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.table().topic(TopicKey::Name(name)).is_ok()
     }
 
     /// What a topic is that nobody has said anything about.

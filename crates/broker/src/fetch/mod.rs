@@ -13,7 +13,7 @@ use crate::{Broker, BrokerError, MemoryPermit, TopicKey};
 
 pub(crate) use read::{check_epoch, load};
 
-/// Bytes that a fetch still gets from a partition when the memory for fetches is used up.
+/// Bytes that a fetch still gets when the memory for fetches is used up.
 pub const SMALL_FETCH_BYTES: usize = 64 << 10;
 
 /// Which records a consumer sees. Without transactions both are the same.

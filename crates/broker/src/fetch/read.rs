@@ -84,6 +84,7 @@ impl Broker {
         let mut permit = self.shared.fetch_memory.try_acquire(bytes_max);
         if permit.is_none() && bytes_max > SMALL_FETCH_BYTES {
             count(&self.shared.metrics.reads_cut_short);
+            allowance.bytes = SMALL_FETCH_BYTES;
             bytes_max = SMALL_FETCH_BYTES;
             permit = self.shared.fetch_memory.try_acquire(bytes_max);
         }

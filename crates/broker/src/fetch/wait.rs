@@ -22,7 +22,7 @@ impl Drop for Watches {
 
 impl Broker {
     /// Completes when a partition has moved beyond what `response` saw of it, at the deadline, or
-    /// when the broker shuts down. The memory of `response` is given back meanwhile.
+    /// when the broker shuts down. Meanwhile the memory of `response` is free for others.
     pub(super) async fn wait_for_more(
         &self,
         request: &FetchRequest<'_>,
@@ -30,7 +30,9 @@ impl Broker {
         deadline: Instant,
     ) {
         let notify = Arc::new(Notify::new());
-        let Some(_watches) = self.watch(request, response, &notify) else { return };
+        let watches = self.watch(request, &response, &notify);
+        drop(response);
+        let Some(_watches) = watches else { return };
         let env = &self.shared.env;
         tokio::select! {
             biased;
@@ -44,7 +46,7 @@ impl Broker {
     fn watch(
         &self,
         request: &FetchRequest<'_>,
-        response: FetchResponse,
+        response: &FetchResponse,
         notify: &Arc<Notify>,
     ) -> Option<Watches> {
         let table = self.table();

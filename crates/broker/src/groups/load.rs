@@ -1,12 +1,13 @@
 //! Putting a coordinator together from what its partition says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use thalweg_groups::{CoordinatorState, DeletedTopic, DurableState, Record};
 use thalweg_log::{Partition, ReadLimits};
 use thalweg_records::{Batch, BatchReader, RecordsError};
-use thalweg_types::{BATCH_LENGTH_MAX, Offset, TopicId};
+use thalweg_types::{BATCH_LENGTH_MAX, Offset};
 
 use super::ShardContext;
 use crate::{BrokerError, ClusterTable, TopicKey, fetch};
@@ -57,12 +58,19 @@ fn replay_batch(state: &mut CoordinatorState, batch: &Batch) -> Result<(), Recor
     Ok(())
 }
 
-/// Topics that groups have offsets of and that do not exist: they were deleted while nobody listened.
+/// Topics that groups have offsets of and that are gone: they were deleted while nobody listened.
+/// Another topic may have taken over the name since.
 pub(super) fn vanished_topics(state: &DurableState, table: &ClusterTable) -> Vec<DeletedTopic> {
-    let named = state.offsets().values().flat_map(|topics| topics.keys());
-    let mut names: Vec<_> =
-        named.filter(|name| table.topic(TopicKey::Name(name.as_str())).is_err()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter().map(|name| DeletedTopic { name: name.clone(), id: TopicId::ZERO }).collect()
+    let mut vanished = BTreeSet::new();
+    for (name, partitions) in state.offsets().values().flatten() {
+        let current = table.topic(TopicKey::Name(name.as_str())).ok().map(|topic| topic.id());
+        for offset in partitions.values() {
+            let is_there =
+                current.is_some_and(|id| offset.topic_id == id || offset.topic_id.is_zero());
+            if !is_there {
+                vanished.insert((name, offset.topic_id));
+            }
+        }
+    }
+    vanished.into_iter().map(|(name, id)| DeletedTopic { name: name.clone(), id }).collect()
 }

@@ -79,12 +79,13 @@ impl Broker {
 /// Offsets.
 impl Broker {
     /// Commits offsets of partitions that exist; the others are refused one by one, behind them.
-    /// Committed is durable.
+    /// Committed is durable. Topics come back with their ids.
     pub async fn commit_offsets(
         &self,
         mut request: OffsetCommit,
     ) -> Result<Vec<TopicPartitions<CommitOutcome>>, GroupError> {
         let table = self.table();
+        request.topics.iter_mut().for_each(|topic| identify(&table, topic));
         let unknown: Vec<Vec<CommitOutcome>> =
             request.topics.iter_mut().map(|topic| take_unknown(&table, topic)).collect();
         let committed = ask!(self, request.group_id.clone().as_str(), OffsetCommit(request))?;
@@ -96,11 +97,13 @@ impl Broker {
         Ok(outcomes.collect())
     }
 
-    /// The offsets of a group, of topics that exist or not.
+    /// The offsets of a group. Topics that were asked for come back with their ids, if they exist.
     pub async fn fetch_offsets(
         &self,
-        request: OffsetFetch,
+        mut request: OffsetFetch,
     ) -> Result<Vec<TopicPartitions<FetchedOffset>>, GroupError> {
+        let table = self.table();
+        request.topics.iter_mut().flatten().for_each(|topic| identify(&table, topic));
         ask!(self, request.group_id.clone().as_str(), OffsetFetch(request))
     }
 
@@ -203,13 +206,23 @@ async fn receive(asked: Asked) -> Result<Reply, GroupError> {
     asked?.await.map_err(|_| GroupError::NotCoordinator)
 }
 
+/// Says which incarnation of a topic is meant, where the client did not: the one that is there. An
+/// offset of an older one is of no use to anybody.
+fn identify<T>(table: &ClusterTable, topic: &mut TopicPartitions<T>) {
+    if let (true, Ok(found)) =
+        (topic.id.is_zero(), table.topic(TopicKey::Name(topic.name.as_str())))
+    {
+        topic.id = found.id();
+    }
+}
+
 /// Takes the partitions that do not exist out of a commit.
 fn take_unknown(
     table: &ClusterTable,
     topic: &mut TopicPartitions<CommitPartition>,
 ) -> Vec<CommitOutcome> {
     let found = table.topic(TopicKey::Name(topic.name.as_str())).ok();
-    let found = found.filter(|found| topic.id.is_zero() || topic.id == found.id());
+    let found = found.filter(|found| topic.id == found.id());
     let count = found.map_or(0, |found| found.partition_count());
     let unknown = topic.partitions.extract_if(.., |item| !(0..count).contains(&item.partition));
     unknown

@@ -160,11 +160,9 @@ impl Live {
         let has_room = self.in_flight.len() < IN_FLIGHT_MAX;
         tokio::select! {
             biased;
-            outcome = settled(self.in_flight.front_mut()) => {
-                outcome.map_err(|error| End::Failed(error.into()))?;
-                if let Some(turn) = self.in_flight.pop_front() {
-                    self.answer(turn.replies);
-                }
+            outcome = settled(&mut self.in_flight) => {
+                let replies = outcome.map_err(|error| End::Failed(error.into()))?;
+                self.answer(replies);
             }
             () = env.shutdown().wait() => return Err(End::Closing),
             taken = commands.recv_many(batch, COMMANDS_PER_TURN_MAX), if has_room => {
@@ -202,7 +200,9 @@ impl Live {
     /// Sends the outbox on its way: records to the log, replies behind them.
     fn dispatch(&mut self) -> Result<(), BrokerError> {
         let Outbox { records, replies, events } = std::mem::take(&mut self.out);
-        events.iter().for_each(|event| self.note(event));
+        for event in &events {
+            self.note(event);
+        }
         if records.is_empty() {
             // A reply may tell of records of earlier turns: it waits for them as well.
             match self.in_flight.back_mut() {
@@ -245,12 +245,12 @@ impl Live {
     }
 }
 
-/// The outcome of the oldest turn; never, if none is under way.
-async fn settled(turn: Option<&mut InFlight>) -> Result<(), LogError> {
-    match turn {
-        Some(turn) => turn.durable.as_mut().await,
-        None => std::future::pending().await,
-    }
+/// Completes with the oldest turn, and takes it out; never, if none is under way.
+async fn settled(in_flight: &mut VecDeque<InFlight>) -> Result<Vec<(ReplyTo, Reply)>, LogError> {
+    let Some(turn) = in_flight.front_mut() else { return std::future::pending().await };
+    let outcome = turn.durable.as_mut().await;
+    let replies = in_flight.pop_front().map(|turn| turn.replies).unwrap_or_default();
+    outcome.map(|()| replies)
 }
 
 async fn sleep_until(env: &thalweg_env::Env, deadline: Option<Instant>) {

@@ -72,7 +72,7 @@ impl GroupShards {
     }
 
     /// Tells every coordinator that topics are gone. One that misses it looks again when it loads.
-    pub fn forget_topics(&self, env: &Env, topics: Vec<Arc<Topic>>) {
+    pub fn forget_topics(&self, env: &Env, topics: &[Arc<Topic>]) {
         let senders = self.senders().to_vec();
         if topics.is_empty() || senders.is_empty() {
             return;
@@ -112,8 +112,10 @@ mod tests {
 
     #[test]
     fn groups_are_where_kafka_has_them() {
-        // From `Math.abs("…".hashCode()) % 50` of a Java shell.
+        // As Java computes them.
         assert_eq!(shard_of("test-group", 50), 12);
+        assert_eq!(shard_of("orders-service", 50), 17);
+        assert_eq!(shard_of("grün-\u{1f600}", 50), 41);
         assert_eq!(shard_of("", 50), 0);
         assert_eq!(shard_of("polygenelubricants", 50), 0, "its hash is the smallest number");
     }

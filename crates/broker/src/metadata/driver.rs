@@ -113,7 +113,7 @@ impl Driver {
         let state = self.followed.state().clone();
         let table = Arc::new(self.builder.build(state, self.followed.len(), Some(&before)));
         self.table.set(table.clone());
-        self.groups.forget_topics(&self.env, before.topics_gone_in(&table));
+        self.groups.forget_topics(&self.env, &before.topics_gone_in(&table));
         table
     }
 }

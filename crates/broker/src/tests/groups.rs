@@ -178,8 +178,14 @@ fn offsets_go_with_their_topic() {
         broker.delete_topics(&[TopicKey::Name("t")]).await.unwrap();
         env.sleep(Duration::from_secs(1)).await;
         assert_eq!(committed(&broker, "g").await, [("u".to_owned(), 0, 2)]);
+
+        // A successor of the same name does not inherit, nor lose what is committed at once.
+        broker.delete_topics(&[TopicKey::Name("u")]).await.unwrap();
+        create(&broker, "u", 1, &[]).await;
+        broker.commit_offsets(commit("h", "u", 0, 7)).await.unwrap();
         let broker = restart(broker, &world).await;
-        assert_eq!(committed(&broker, "g").await, [("u".to_owned(), 0, 2)]);
+        assert_eq!(committed(&broker, "g").await, []);
+        assert_eq!(committed(&broker, "h").await, [("u".to_owned(), 0, 7)]);
     });
 }
 

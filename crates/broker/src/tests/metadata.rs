@@ -154,6 +154,17 @@ fn a_directory_has_one_owner_and_a_format() {
 }
 
 #[test]
+fn a_directory_stays_with_its_broker() {
+    simulate(29, |env, world| async move {
+        open(&env).await.close().await;
+        let env = world.restart();
+        let refused = Broker::open(&env, options().set("node.id", "7")).await;
+        assert!(matches!(refused, Err(BrokerError::OtherNode { .. })));
+        open(&env).await;
+    });
+}
+
+#[test]
 fn an_unknown_setting_is_refused_at_the_start() {
     simulate(27, |env, _| async move {
         let refused = Broker::open(&env, options().set("num.partition", "1")).await;

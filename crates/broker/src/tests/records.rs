@@ -66,6 +66,89 @@ fn a_poll_ends_at_its_deadline_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn requests_need_not_wait_for_each_other() {
+    simulate(11, |env, _| async move {
+        let broker = open(&env).await;
+        create(&broker, "t", 1, &[]).await;
+        let mut accepted = Vec::new();
+        for number in 0..20 {
+            accepted.push(append(&broker, "t", 0, batch(&[&number.to_string()])).await.unwrap());
+        }
+        let flushes = || broker.log_metrics().chunks.load(std::sync::atomic::Ordering::Relaxed);
+        let before = flushes();
+        for (offset, appended) in (0..).zip(accepted) {
+            assert_eq!(appended.base_offset, Offset(offset));
+            appended.durable.wait().await.unwrap();
+        }
+        assert!(flushes() - before <= 2, "they share flushes");
+        assert_eq!(values(&broker, "t", 0, 0).await.len(), 20);
+    });
+}
+
+#[test]
+fn what_left_the_cache_is_read_from_files() {
+    simulate(12, |env, _| async move {
+        let options = options().set("cache.max.bytes", "1048576");
+        let broker = Broker::open(&env, options).await.unwrap().0;
+        create(&broker, "t", 1, &[]).await;
+        let large = "x".repeat(100_000);
+        for _ in 0..40 {
+            produce(&broker, "t", 0, &[&large]).await.unwrap();
+        }
+        let mut offset = 0;
+        while offset < 40 {
+            let found = values(&broker, "t", 0, offset).await;
+            assert!(!found.is_empty() && found.iter().all(|value| *value == large));
+            offset += found.len() as i64;
+        }
+        assert_eq!(offset, 40);
+        let cold = broker.metrics().reads_cold.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(cold > 0, "everything came from memory");
+    });
+}
+
+#[test]
+fn without_memory_fetches_carry_less_and_do_not_wait() {
+    simulate(13, |env, _| async move {
+        let options = BrokerOptions { fetch_memory_bytes: 1 << 20, ..options() };
+        let broker = Broker::open(&env, options).await.unwrap().0;
+        create(&broker, "t", 1, &[]).await;
+        for _ in 0..20 {
+            produce(&broker, "t", 0, &[&"x".repeat(50_000)]).await.unwrap();
+        }
+        let all = || fetch(&broker, vec![partition("t", 0, 0)], Duration::ZERO);
+        let stalled = all().await;
+        assert!(stalled.bytes() > 900_000);
+        let squeezed = all().await;
+        assert!((1..=crate::SMALL_FETCH_BYTES).contains(&squeezed.bytes()));
+        drop(stalled);
+        assert!(all().await.bytes() > 900_000);
+    });
+}
+
+#[test]
+fn a_shutdown_answers_those_who_wait() {
+    simulate(14, |env, _| async move {
+        let broker = open(&env).await;
+        create(&broker, "t", 1, &[]).await;
+        let poller = broker.clone();
+        let poll = env.spawn("poll", async move {
+            fetch(&poller, vec![partition("t", 0, 0)], 3600 * SECOND).await.bytes()
+        });
+        env.sleep(SECOND).await;
+        let pending = append(&broker, "t", 0, batch(&["last"])).await.unwrap();
+        let started = env.now();
+        broker.close().await;
+        pending.durable.wait().await.unwrap();
+        poll.join().await.unwrap();
+        assert!(env.now() - started < 10 * SECOND);
+        let late = append(&broker, "t", 0, batch(&["late"])).await;
+        assert!(matches!(late, Err(BrokerError::Closing)), "{late:?}");
+        assert!(matches!(broker.auto_create_topic("u").await, Err(BrokerError::Closing)));
+    });
+}
+
+#[test]
 fn an_error_of_one_partition_ends_the_waiting() {
     simulate(4, |env, _| async move {
         let broker = open(&env).await;

@@ -1,5 +1,7 @@
 //! A disk that fails, fills up, or loses power.
 
+use std::path::Path;
+
 use thalweg_env::simulated::{Crash, Failure, Operation};
 use thalweg_types::TopicId;
 
@@ -13,14 +15,17 @@ fn a_full_disk_refuses_writes_and_serves_reads() {
         let broker = Broker::open(&env, options).await.unwrap().0;
         create(&broker, "t", 1, &[]).await;
         produce(&broker, "t", 0, &["before"]).await.unwrap();
-        world.disk().set_capacity(world.disk().stats().bytes_used + (4 << 20));
+        let large = 1 << 40;
+        world.disk().set_capacity(large);
+        let used = large - env.disk().free_bytes(Path::new("/data")).unwrap();
+        world.disk().set_capacity(used + (4 << 20));
         env.sleep(Duration::from_secs(30)).await;
         assert!(broker.trouble().is_some(), "the low-water mark was not noticed");
         let refused = produce(&broker, "t", 0, &["while full"]).await;
         assert!(matches!(refused, Err(BrokerError::Storage(_))), "{refused:?}");
         assert_eq!(values(&broker, "t", 0, 0).await, ["before"]);
 
-        world.disk().set_capacity(u64::MAX);
+        world.disk().set_capacity(large);
         env.sleep(Duration::from_secs(30)).await;
         produce(&broker, "t", 0, &["after"]).await.unwrap();
         assert_eq!(values(&broker, "t", 0, 0).await, ["before", "after"]);
