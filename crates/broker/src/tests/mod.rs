@@ -2,6 +2,7 @@
 
 mod groups;
 mod metadata;
+mod real;
 mod records;
 mod trouble;
 
