@@ -33,7 +33,8 @@ pub struct Struct {
 
 pub struct Field {
     pub name: String,
-    pub about: String,
+    /// The name in Kafka's definitions.
+    pub kafka_name: String,
     pub kind: Type,
     pub versions: Versions,
     pub nullable: Versions,
@@ -176,7 +177,7 @@ impl Field {
         let versions = Versions::parse(&spec.versions)?.and(parent);
         Ok(Self {
             name: names::field(&spec.name),
-            about: spec.about.clone(),
+            kafka_name: spec.name.clone(),
             default: Default::new(spec, &kind)?,
             nullable: Versions::parse(&spec.nullable_versions)?.and(versions),
             versions,

@@ -64,8 +64,6 @@ pub struct FieldSpec {
     pub ignorable: bool,
     pub default: Option<Value>,
     #[serde(default)]
-    pub about: String,
-    #[serde(default)]
     pub fields: Vec<FieldSpec>,
 }
 

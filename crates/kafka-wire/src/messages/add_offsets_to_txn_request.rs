@@ -10,13 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AddOffsetsToTxnRequest`: versions 0 to 4, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddOffsetsToTxnRequest {
-    /// The transactional id corresponding to the transaction.
+    /// Kafka's `TransactionalId`.
     pub transactional_id: String,
-    /// Current producer id in use by the transactional id.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// Current epoch associated with the producer id.
+    /// Kafka's `ProducerEpoch`.
     pub producer_epoch: i16,
-    /// The unique group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
 }
 

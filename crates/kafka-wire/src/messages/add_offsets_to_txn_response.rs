@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AddOffsetsToTxnResponse`: versions 0 to 4, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddOffsetsToTxnResponse {
-    /// Duration in milliseconds for which the request was throttled due to a quota violation, or
-    /// zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The response error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

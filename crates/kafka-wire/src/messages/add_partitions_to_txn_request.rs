@@ -11,15 +11,15 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AddPartitionsToTxnRequest`: versions 0 to 5, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPartitionsToTxnRequest {
-    /// List of transactions to add partitions to (since version 4).
+    /// Kafka's `Transactions`, since version 4.
     pub transactions: Vec<AddPartitionsToTxnTransaction>,
-    /// The transactional id corresponding to the transaction (until version 3).
+    /// Kafka's `V3AndBelowTransactionalId`, until version 3.
     pub v3_and_below_transactional_id: String,
-    /// Current producer id in use by the transactional id (until version 3).
+    /// Kafka's `V3AndBelowProducerId`, until version 3.
     pub v3_and_below_producer_id: i64,
-    /// Current epoch associated with the producer id (until version 3).
+    /// Kafka's `V3AndBelowProducerEpoch`, until version 3.
     pub v3_and_below_producer_epoch: i16,
-    /// The partitions to add to the transaction (until version 3).
+    /// Kafka's `V3AndBelowTopics`, until version 3.
     pub v3_and_below_topics: Vec<AddPartitionsToTxnTopic>,
 }
 
@@ -88,16 +88,15 @@ impl Message for AddPartitionsToTxnRequest {
 /// Part of [`AddPartitionsToTxnRequest`]: since version 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPartitionsToTxnTransaction {
-    /// The transactional id corresponding to the transaction.
+    /// Kafka's `TransactionalId`.
     pub transactional_id: String,
-    /// Current producer id in use by the transactional id.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// Current epoch associated with the producer id.
+    /// Kafka's `ProducerEpoch`.
     pub producer_epoch: i16,
-    /// Boolean to signify if we want to check if the partition is in the transaction rather than
-    /// add it.
+    /// Kafka's `VerifyOnly`.
     pub verify_only: bool,
-    /// The partitions to add to the transaction.
+    /// Kafka's `Topics`.
     pub topics: Vec<AddPartitionsToTxnTopic>,
 }
 
@@ -130,9 +129,9 @@ impl Wire for AddPartitionsToTxnTransaction {
 /// Part of [`AddPartitionsToTxnRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPartitionsToTxnTopic {
-    /// The name of the topic.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The partition indexes to add to the transaction.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

@@ -11,14 +11,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AddPartitionsToTxnResponse`: versions 0 to 5, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPartitionsToTxnResponse {
-    /// Duration in milliseconds for which the request was throttled due to a quota violation, or
-    /// zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The response top level error code (since version 4).
+    /// Kafka's `ErrorCode`, since version 4.
     pub error_code: i16,
-    /// Results categorized by transactional ID (since version 4).
+    /// Kafka's `ResultsByTransaction`, since version 4.
     pub results_by_transaction: Vec<AddPartitionsToTxnResult>,
-    /// The results for each topic (until version 3).
+    /// Kafka's `ResultsByTopicV3AndBelow`, until version 3.
     pub results_by_topic_v3_and_below: Vec<AddPartitionsToTxnTopicResult>,
 }
 
@@ -72,9 +71,9 @@ impl Message for AddPartitionsToTxnResponse {
 /// Part of [`AddPartitionsToTxnResponse`]: since version 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPartitionsToTxnResult {
-    /// The transactional id corresponding to the transaction.
+    /// Kafka's `TransactionalId`.
     pub transactional_id: String,
-    /// The results for each topic.
+    /// Kafka's `TopicResults`.
     pub topic_results: Vec<AddPartitionsToTxnTopicResult>,
 }
 
@@ -98,9 +97,9 @@ impl Wire for AddPartitionsToTxnResult {
 /// Part of [`AddPartitionsToTxnResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPartitionsToTxnTopicResult {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The results for each partition.
+    /// Kafka's `ResultsByPartition`.
     pub results_by_partition: Vec<AddPartitionsToTxnPartitionResult>,
 }
 
@@ -124,9 +123,9 @@ impl Wire for AddPartitionsToTxnTopicResult {
 /// Part of [`AddPartitionsToTxnResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPartitionsToTxnPartitionResult {
-    /// The partition indexes.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The response error code.
+    /// Kafka's `PartitionErrorCode`.
     pub partition_error_code: i16,
 }
 

@@ -13,18 +13,17 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AddRaftVoterRequest`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AddRaftVoterRequest {
-    /// The cluster id.
+    /// Kafka's `ClusterId`.
     pub cluster_id: Option<String>,
-    /// The maximum time to wait for the request to complete before returning.
+    /// Kafka's `TimeoutMs`.
     pub timeout_ms: i32,
-    /// The replica id of the voter getting added to the topic partition.
+    /// Kafka's `VoterId`.
     pub voter_id: i32,
-    /// The directory id of the voter getting added to the topic partition.
+    /// Kafka's `VoterDirectoryId`.
     pub voter_directory_id: Uuid,
-    /// The endpoints that can be used to communicate with the voter.
+    /// Kafka's `Listeners`.
     pub listeners: Vec<Listener>,
-    /// When true, return a response after the new voter set is committed. Otherwise, return after
-    /// the leader writes the changes locally (since version 1).
+    /// Kafka's `AckWhenCommitted`, since version 1.
     pub ack_when_committed: bool,
 }
 
@@ -82,11 +81,11 @@ impl Message for AddRaftVoterRequest {
 /// Part of [`AddRaftVoterRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listener {
-    /// The name of the endpoint.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The hostname.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The port.
+    /// Kafka's `Port`.
     pub port: u16,
 }
 

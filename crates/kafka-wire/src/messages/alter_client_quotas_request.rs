@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterClientQuotasRequest`: versions 0 to 1, flexible from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterClientQuotasRequest {
-    /// The quota configuration entries to alter.
+    /// Kafka's `Entries`.
     pub entries: Vec<EntryData>,
-    /// Whether the alteration should be validated, but not performed.
+    /// Kafka's `ValidateOnly`.
     pub validate_only: bool,
 }
 
@@ -42,9 +42,9 @@ impl Message for AlterClientQuotasRequest {
 /// Part of [`AlterClientQuotasRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EntryData {
-    /// The quota entity to alter.
+    /// Kafka's `Entity`.
     pub entity: Vec<EntityData>,
-    /// An individual quota configuration entry to alter.
+    /// Kafka's `Ops`.
     pub ops: Vec<OpData>,
 }
 
@@ -68,9 +68,9 @@ impl Wire for EntryData {
 /// Part of [`AlterClientQuotasRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntityData {
-    /// The entity type.
+    /// Kafka's `EntityType`.
     pub entity_type: String,
-    /// The name of the entity, or null if the default.
+    /// Kafka's `EntityName`.
     pub entity_name: Option<String>,
 }
 
@@ -100,11 +100,11 @@ impl Wire for EntityData {
 /// Part of [`AlterClientQuotasRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OpData {
-    /// The quota configuration key.
+    /// Kafka's `Key`.
     pub key: String,
-    /// The value to set, otherwise ignored if the value is to be removed.
+    /// Kafka's `Value`.
     pub value: f64,
-    /// Whether the quota configuration value should be removed, otherwise set.
+    /// Kafka's `Remove`.
     pub remove: bool,
 }
 

@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterClientQuotasResponse`: versions 0 to 1, flexible from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterClientQuotasResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The quota configuration entries to alter.
+    /// Kafka's `Entries`.
     pub entries: Vec<EntryData>,
 }
 
@@ -43,11 +42,11 @@ impl Message for AlterClientQuotasResponse {
 /// Part of [`AlterClientQuotasResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntryData {
-    /// The error code, or `0` if the quota alteration succeeded.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or `null` if the quota alteration succeeded.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The quota entity to alter.
+    /// Kafka's `Entity`.
     pub entity: Vec<EntityData>,
 }
 
@@ -82,9 +81,9 @@ impl Wire for EntryData {
 /// Part of [`AlterClientQuotasResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntityData {
-    /// The entity type.
+    /// Kafka's `EntityType`.
     pub entity_type: String,
-    /// The name of the entity, or null if the default.
+    /// Kafka's `EntityName`.
     pub entity_name: Option<String>,
 }
 

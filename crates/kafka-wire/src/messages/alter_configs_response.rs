@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterConfigsResponse`: versions 0 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterConfigsResponse {
-    /// Duration in milliseconds for which the request was throttled due to a quota violation, or
-    /// zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The responses for each resource.
+    /// Kafka's `Responses`.
     pub responses: Vec<AlterConfigsResourceResponse>,
 }
 
@@ -43,13 +42,13 @@ impl Message for AlterConfigsResponse {
 /// Part of [`AlterConfigsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlterConfigsResourceResponse {
-    /// The resource error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The resource error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The resource type.
+    /// Kafka's `ResourceType`.
     pub resource_type: i8,
-    /// The resource name.
+    /// Kafka's `ResourceName`.
     pub resource_name: String,
 }
 

@@ -11,12 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterPartitionReassignmentsRequest`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlterPartitionReassignmentsRequest {
-    /// The time in ms to wait for the request to complete.
+    /// Kafka's `TimeoutMs`.
     pub timeout_ms: i32,
-    /// The option indicating whether changing the replication factor of any given partition as part
-    /// of this request is a valid move (since version 1).
+    /// Kafka's `AllowReplicationFactorChange`, since version 1.
     pub allow_replication_factor_change: bool,
-    /// The topics to reassign.
+    /// Kafka's `Topics`.
     pub topics: Vec<ReassignableTopic>,
 }
 
@@ -64,9 +63,9 @@ impl Message for AlterPartitionReassignmentsRequest {
 /// Part of [`AlterPartitionReassignmentsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReassignableTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The partitions to reassign.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<ReassignablePartition>,
 }
 
@@ -90,10 +89,9 @@ impl Wire for ReassignableTopic {
 /// Part of [`AlterPartitionReassignmentsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReassignablePartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The replicas to place the partitions on, or null to cancel a pending reassignment for this
-    /// partition.
+    /// Kafka's `Replicas`.
     pub replicas: Option<Vec<i32>>,
 }
 

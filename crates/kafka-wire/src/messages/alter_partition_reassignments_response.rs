@@ -10,17 +10,15 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterPartitionReassignmentsResponse`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlterPartitionReassignmentsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The option indicating whether changing the replication factor of any given partition as part
-    /// of the request was allowed (since version 1).
+    /// Kafka's `AllowReplicationFactorChange`, since version 1.
     pub allow_replication_factor_change: bool,
-    /// The top-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The responses to topics to reassign.
+    /// Kafka's `Responses`.
     pub responses: Vec<ReassignableTopicResponse>,
 }
 
@@ -73,9 +71,9 @@ impl Message for AlterPartitionReassignmentsResponse {
 /// Part of [`AlterPartitionReassignmentsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReassignableTopicResponse {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The responses to partitions to reassign.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<ReassignablePartitionResponse>,
 }
 
@@ -99,11 +97,11 @@ impl Wire for ReassignableTopicResponse {
 /// Part of [`AlterPartitionReassignmentsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReassignablePartitionResponse {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code for this partition, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message for this partition, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterReplicaLogDirsRequest`: versions 1 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterReplicaLogDirsRequest {
-    /// The alterations to make for each directory.
+    /// Kafka's `Dirs`.
     pub dirs: Vec<AlterReplicaLogDir>,
 }
 
@@ -39,9 +39,9 @@ impl Message for AlterReplicaLogDirsRequest {
 /// Part of [`AlterReplicaLogDirsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterReplicaLogDir {
-    /// The absolute directory path.
+    /// Kafka's `Path`.
     pub path: String,
-    /// The topics to add to the directory.
+    /// Kafka's `Topics`.
     pub topics: Vec<AlterReplicaLogDirTopic>,
 }
 
@@ -65,9 +65,9 @@ impl Wire for AlterReplicaLogDir {
 /// Part of [`AlterReplicaLogDirsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterReplicaLogDirTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The partition indexes.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

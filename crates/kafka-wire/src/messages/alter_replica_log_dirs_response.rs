@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterReplicaLogDirsResponse`: versions 1 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterReplicaLogDirsResponse {
-    /// Duration in milliseconds for which the request was throttled due to a quota violation, or
-    /// zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The results for each topic.
+    /// Kafka's `Results`.
     pub results: Vec<AlterReplicaLogDirTopicResult>,
 }
 
@@ -43,9 +42,9 @@ impl Message for AlterReplicaLogDirsResponse {
 /// Part of [`AlterReplicaLogDirsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterReplicaLogDirTopicResult {
-    /// The name of the topic.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The results for each partition.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<AlterReplicaLogDirPartitionResult>,
 }
 
@@ -69,9 +68,9 @@ impl Wire for AlterReplicaLogDirTopicResult {
 /// Part of [`AlterReplicaLogDirsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterReplicaLogDirPartitionResult {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterShareGroupOffsetsRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterShareGroupOffsetsRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The topics to alter offsets for.
+    /// Kafka's `Topics`.
     pub topics: Vec<AlterShareGroupOffsetsRequestTopic>,
 }
 
@@ -42,9 +42,9 @@ impl Message for AlterShareGroupOffsetsRequest {
 /// Part of [`AlterShareGroupOffsetsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterShareGroupOffsetsRequestTopic {
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// Each partition to alter offsets for.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<AlterShareGroupOffsetsRequestPartition>,
 }
 
@@ -68,9 +68,9 @@ impl Wire for AlterShareGroupOffsetsRequestTopic {
 /// Part of [`AlterShareGroupOffsetsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterShareGroupOffsetsRequestPartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The share-partition start offset.
+    /// Kafka's `StartOffset`.
     pub start_offset: i64,
 }
 

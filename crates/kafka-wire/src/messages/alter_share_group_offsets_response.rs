@@ -12,14 +12,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterShareGroupOffsetsResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterShareGroupOffsetsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The results for each topic.
+    /// Kafka's `Responses`.
     pub responses: Vec<AlterShareGroupOffsetsResponseTopic>,
 }
 
@@ -56,11 +55,11 @@ impl Message for AlterShareGroupOffsetsResponse {
 /// Part of [`AlterShareGroupOffsetsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterShareGroupOffsetsResponseTopic {
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<AlterShareGroupOffsetsResponsePartition>,
 }
 
@@ -89,11 +88,11 @@ impl Wire for AlterShareGroupOffsetsResponseTopic {
 /// Part of [`AlterShareGroupOffsetsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterShareGroupOffsetsResponsePartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `AlterUserScramCredentialsResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterUserScramCredentialsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The results for deletions and alterations, one per affected user.
+    /// Kafka's `Results`.
     pub results: Vec<AlterUserScramCredentialsResult>,
 }
 
@@ -43,11 +42,11 @@ impl Message for AlterUserScramCredentialsResponse {
 /// Part of [`AlterUserScramCredentialsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlterUserScramCredentialsResult {
-    /// The user name.
+    /// Kafka's `User`.
     pub user: String,
-    /// The error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, if any.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

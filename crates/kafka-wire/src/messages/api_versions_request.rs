@@ -10,15 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ApiVersionsRequest`: versions 0 to 5, flexible from 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiVersionsRequest {
-    /// The name of the client (since version 3).
+    /// Kafka's `ClientSoftwareName`, since version 3.
     pub client_software_name: String,
-    /// The version of the client (since version 3).
+    /// Kafka's `ClientSoftwareVersion`, since version 3.
     pub client_software_version: String,
-    /// The cluster ID the client intends to connect to. Provide both ClusterId and NodeId, if known
-    /// (since version 5).
+    /// Kafka's `ClusterId`, since version 5.
     pub cluster_id: Option<String>,
-    /// The node ID the client intends to connect to. Provide both ClusterId and NodeId, if known
-    /// (since version 5).
+    /// Kafka's `NodeId`, since version 5.
     pub node_id: i32,
 }
 

@@ -10,24 +10,19 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ApiVersionsResponse`: versions 0 to 5, flexible from 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiVersionsResponse {
-    /// The top-level error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The APIs supported by the broker.
+    /// Kafka's `ApiKeys`.
     pub api_keys: Vec<ApiVersion>,
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 1).
+    /// Kafka's `ThrottleTimeMs`, since version 1.
     pub throttle_time_ms: i32,
-    /// Features supported by the broker. Note: in v0-v3, features with MinSupportedVersion = 0 are
-    /// omitted (since version 3).
+    /// Kafka's `SupportedFeatures`, tag 0, since version 3.
     pub supported_features: Vec<SupportedFeatureKey>,
-    /// The monotonically increasing epoch for the finalized features information. Valid values are
-    /// \>= 0. A value of -1 is special and represents unknown epoch (since version 3).
+    /// Kafka's `FinalizedFeaturesEpoch`, tag 1, since version 3.
     pub finalized_features_epoch: i64,
-    /// List of cluster-wide finalized features. The information is valid only if
-    /// FinalizedFeaturesEpoch \>= 0 (since version 3).
+    /// Kafka's `FinalizedFeatures`, tag 2, since version 3.
     pub finalized_features: Vec<FinalizedFeatureKey>,
-    /// Set by a KRaft controller if the required configurations for ZK migration are present (since
-    /// version 3).
+    /// Kafka's `ZkMigrationReady`, tag 3, since version 3.
     pub zk_migration_ready: bool,
 }
 
@@ -105,11 +100,11 @@ impl Message for ApiVersionsResponse {
 /// Part of [`ApiVersionsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ApiVersion {
-    /// The API index.
+    /// Kafka's `ApiKey`.
     pub api_key: i16,
-    /// The minimum supported version, inclusive.
+    /// Kafka's `MinVersion`.
     pub min_version: i16,
-    /// The maximum supported version, inclusive.
+    /// Kafka's `MaxVersion`.
     pub max_version: i16,
 }
 
@@ -135,11 +130,11 @@ impl Wire for ApiVersion {
 /// Part of [`ApiVersionsResponse`]: since version 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SupportedFeatureKey {
-    /// The name of the feature.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The minimum supported version for the feature.
+    /// Kafka's `MinVersion`.
     pub min_version: i16,
-    /// The maximum supported version for the feature.
+    /// Kafka's `MaxVersion`.
     pub max_version: i16,
 }
 
@@ -165,11 +160,11 @@ impl Wire for SupportedFeatureKey {
 /// Part of [`ApiVersionsResponse`]: since version 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinalizedFeatureKey {
-    /// The name of the feature.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The cluster-wide finalized max version level for the feature.
+    /// Kafka's `MaxVersionLevel`.
     pub max_version_level: i16,
-    /// The cluster-wide finalized min version level for the feature.
+    /// Kafka's `MinVersionLevel`.
     pub min_version_level: i16,
 }
 

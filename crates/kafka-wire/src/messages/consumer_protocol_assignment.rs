@@ -11,9 +11,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ConsumerProtocolAssignment`: versions 0 to 3, none of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConsumerProtocolAssignment {
-    /// The list of topics and partitions assigned to this consumer.
+    /// Kafka's `AssignedPartitions`.
     pub assigned_partitions: Vec<TopicPartition>,
-    /// User data.
+    /// Kafka's `UserData`.
     pub user_data: Option<Bytes>,
 }
 
@@ -40,9 +40,9 @@ impl Message for ConsumerProtocolAssignment {
 /// Part of [`ConsumerProtocolAssignment`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicPartition {
-    /// The topic name.
+    /// Kafka's `Topic`.
     pub topic: String,
-    /// The list of partitions assigned to this consumer.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

@@ -11,15 +11,15 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ConsumerProtocolSubscription`: versions 0 to 3, none of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConsumerProtocolSubscription {
-    /// The topics that the member wants to consume.
+    /// Kafka's `Topics`.
     pub topics: Vec<String>,
-    /// User data that will be passed back to the consumer.
+    /// Kafka's `UserData`.
     pub user_data: Option<Bytes>,
-    /// The partitions that the member owns (since version 1).
+    /// Kafka's `OwnedPartitions`, since version 1.
     pub owned_partitions: Vec<TopicPartition>,
-    /// The generation id of the member (since version 2).
+    /// Kafka's `GenerationId`, since version 2.
     pub generation_id: i32,
-    /// The rack id of the member (since version 3).
+    /// Kafka's `RackId`, since version 3.
     pub rack_id: Option<String>,
 }
 
@@ -73,9 +73,9 @@ impl Message for ConsumerProtocolSubscription {
 /// Part of [`ConsumerProtocolSubscription`]: since version 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicPartition {
-    /// The topic name.
+    /// Kafka's `Topic`.
     pub topic: String,
-    /// The partition ids.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

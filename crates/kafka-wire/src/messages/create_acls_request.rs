@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `CreateAclsRequest`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateAclsRequest {
-    /// The ACLs that we want to create.
+    /// Kafka's `Creations`.
     pub creations: Vec<AclCreation>,
 }
 
@@ -39,19 +39,19 @@ impl Message for CreateAclsRequest {
 /// Part of [`CreateAclsRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct AclCreation {
-    /// The type of the resource.
+    /// Kafka's `ResourceType`.
     pub resource_type: i8,
-    /// The resource name for the ACL.
+    /// Kafka's `ResourceName`.
     pub resource_name: String,
-    /// The pattern type for the ACL.
+    /// Kafka's `ResourcePatternType`.
     pub resource_pattern_type: i8,
-    /// The principal for the ACL.
+    /// Kafka's `Principal`.
     pub principal: String,
-    /// The host for the ACL.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The operation type for the ACL (read, write, etc.).
+    /// Kafka's `Operation`.
     pub operation: i8,
-    /// The permission type for the ACL (allow, deny, etc.).
+    /// Kafka's `PermissionType`.
     pub permission_type: i8,
 }
 

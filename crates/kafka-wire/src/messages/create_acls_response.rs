@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `CreateAclsResponse`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateAclsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The results for each ACL creation.
+    /// Kafka's `Results`.
     pub results: Vec<AclCreationResult>,
 }
 
@@ -43,9 +42,9 @@ impl Message for CreateAclsResponse {
 /// Part of [`CreateAclsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct AclCreationResult {
-    /// The result error, or zero if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The result message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

@@ -11,15 +11,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `CreateDelegationTokenRequest`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateDelegationTokenRequest {
-    /// The principal type of the owner of the token. If it's null it defaults to the token request
-    /// principal (since version 3).
+    /// Kafka's `OwnerPrincipalType`, since version 3.
     pub owner_principal_type: Option<String>,
-    /// The principal name of the owner of the token. If it's null it defaults to the token request
-    /// principal (since version 3).
+    /// Kafka's `OwnerPrincipalName`, since version 3.
     pub owner_principal_name: Option<String>,
-    /// A list of those who are allowed to renew this token before it expires.
+    /// Kafka's `Renewers`.
     pub renewers: Vec<CreatableRenewers>,
-    /// The maximum lifetime of the token in milliseconds, or -1 to use the server side default.
+    /// Kafka's `MaxLifetimeMs`.
     pub max_lifetime_ms: i64,
 }
 
@@ -83,9 +81,9 @@ impl Message for CreateDelegationTokenRequest {
 /// Part of [`CreateDelegationTokenRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatableRenewers {
-    /// The type of the Kafka principal.
+    /// Kafka's `PrincipalType`.
     pub principal_type: String,
-    /// The name of the Kafka principal.
+    /// Kafka's `PrincipalName`.
     pub principal_name: String,
 }
 

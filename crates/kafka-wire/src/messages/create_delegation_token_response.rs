@@ -13,28 +13,27 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `CreateDelegationTokenResponse`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateDelegationTokenResponse {
-    /// The top-level error, or zero if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The principal type of the token owner.
+    /// Kafka's `PrincipalType`.
     pub principal_type: String,
-    /// The name of the token owner.
+    /// Kafka's `PrincipalName`.
     pub principal_name: String,
-    /// The principal type of the requester of the token (since version 3).
+    /// Kafka's `TokenRequesterPrincipalType`, since version 3.
     pub token_requester_principal_type: String,
-    /// The principal type of the requester of the token (since version 3).
+    /// Kafka's `TokenRequesterPrincipalName`, since version 3.
     pub token_requester_principal_name: String,
-    /// When this token was generated.
+    /// Kafka's `IssueTimestampMs`.
     pub issue_timestamp_ms: i64,
-    /// When this token expires.
+    /// Kafka's `ExpiryTimestampMs`.
     pub expiry_timestamp_ms: i64,
-    /// The maximum lifetime of this token.
+    /// Kafka's `MaxTimestampMs`.
     pub max_timestamp_ms: i64,
-    /// The token UUID.
+    /// Kafka's `TokenId`.
     pub token_id: String,
-    /// HMAC of the delegation token.
+    /// Kafka's `Hmac`.
     pub hmac: Bytes,
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
 }
 

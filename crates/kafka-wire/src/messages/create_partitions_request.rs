@@ -10,11 +10,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `CreatePartitionsRequest`: versions 0 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatePartitionsRequest {
-    /// Each topic that we want to create new partitions inside.
+    /// Kafka's `Topics`.
     pub topics: Vec<CreatePartitionsTopic>,
-    /// The time in ms to wait for the partitions to be created.
+    /// Kafka's `TimeoutMs`.
     pub timeout_ms: i32,
-    /// If true, then validate the request, but don't actually increase the number of partitions.
+    /// Kafka's `ValidateOnly`.
     pub validate_only: bool,
 }
 
@@ -49,11 +49,11 @@ impl Message for CreatePartitionsRequest {
 /// Part of [`CreatePartitionsRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreatePartitionsTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The new partition count.
+    /// Kafka's `Count`.
     pub count: i32,
-    /// The new partition assignments.
+    /// Kafka's `Assignments`.
     pub assignments: Option<Vec<CreatePartitionsAssignment>>,
 }
 
@@ -88,7 +88,7 @@ impl Wire for CreatePartitionsTopic {
 /// Part of [`CreatePartitionsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatePartitionsAssignment {
-    /// The assigned broker IDs.
+    /// Kafka's `BrokerIds`.
     pub broker_ids: Vec<i32>,
 }
 

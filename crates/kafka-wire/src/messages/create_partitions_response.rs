@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `CreatePartitionsResponse`: versions 0 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatePartitionsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The partition creation results for each topic.
+    /// Kafka's `Results`.
     pub results: Vec<CreatePartitionsTopicResult>,
 }
 
@@ -43,11 +42,11 @@ impl Message for CreatePartitionsResponse {
 /// Part of [`CreatePartitionsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatePartitionsTopicResult {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The result error, or zero if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The result message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

@@ -10,11 +10,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `CreateTopicsRequest`: versions 2 to 7, flexible from 5.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateTopicsRequest {
-    /// The topics to create.
+    /// Kafka's `Topics`.
     pub topics: Vec<CreatableTopic>,
-    /// How long to wait in milliseconds before timing out the request.
+    /// Kafka's `timeoutMs`.
     pub timeout_ms: i32,
-    /// If true, check that the topics can be created as specified, but don't create anything.
+    /// Kafka's `validateOnly`.
     pub validate_only: bool,
 }
 
@@ -55,17 +55,15 @@ impl Message for CreateTopicsRequest {
 /// Part of [`CreateTopicsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatableTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The number of partitions to create in the topic, or -1 if we are either specifying a manual
-    /// partition assignment or using the default partitions.
+    /// Kafka's `NumPartitions`.
     pub num_partitions: i32,
-    /// The number of replicas to create for each partition in the topic, or -1 if we are either
-    /// specifying a manual partition assignment or using the default replication factor.
+    /// Kafka's `ReplicationFactor`.
     pub replication_factor: i16,
-    /// The manual partition assignment, or the empty array if we are using automatic assignment.
+    /// Kafka's `Assignments`.
     pub assignments: Vec<CreatableReplicaAssignment>,
-    /// The custom topic configurations to set.
+    /// Kafka's `Configs`.
     pub configs: Vec<CreatableTopicConfig>,
 }
 
@@ -98,9 +96,9 @@ impl Wire for CreatableTopic {
 /// Part of [`CreateTopicsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatableReplicaAssignment {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The brokers to place the partition on.
+    /// Kafka's `BrokerIds`.
     pub broker_ids: Vec<i32>,
 }
 
@@ -124,9 +122,9 @@ impl Wire for CreatableReplicaAssignment {
 /// Part of [`CreateTopicsRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreatableTopicConfig {
-    /// The configuration name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The configuration value.
+    /// Kafka's `Value`.
     pub value: Option<String>,
 }
 

@@ -12,10 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `CreateTopicsResponse`: versions 2 to 7, flexible from 5.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTopicsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// Results for each topic we tried to create.
+    /// Kafka's `Topics`.
     pub topics: Vec<CreatableTopicResult>,
 }
 
@@ -45,22 +44,21 @@ impl Message for CreateTopicsResponse {
 /// Part of [`CreateTopicsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreatableTopicResult {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The unique topic ID (since version 7).
+    /// Kafka's `TopicId`, since version 7.
     pub topic_id: Uuid,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// Optional topic config error returned if configs are not returned in the response (since
-    /// version 5).
+    /// Kafka's `TopicConfigErrorCode`, tag 0, since version 5.
     pub topic_config_error_code: i16,
-    /// Number of partitions of the topic (since version 5).
+    /// Kafka's `NumPartitions`, since version 5.
     pub num_partitions: i32,
-    /// Replication factor of the topic (since version 5).
+    /// Kafka's `ReplicationFactor`, since version 5.
     pub replication_factor: i16,
-    /// Configuration of the topic (since version 5).
+    /// Kafka's `Configs`, since version 5.
     pub configs: Option<Vec<CreatableTopicConfigs>>,
 }
 
@@ -125,15 +123,15 @@ impl Wire for CreatableTopicResult {
 /// Part of [`CreateTopicsResponse`]: since version 5.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreatableTopicConfigs {
-    /// The configuration name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The configuration value.
+    /// Kafka's `Value`.
     pub value: Option<String>,
-    /// True if the configuration is read-only.
+    /// Kafka's `ReadOnly`.
     pub read_only: bool,
-    /// The configuration source.
+    /// Kafka's `ConfigSource`.
     pub config_source: i8,
-    /// True if this configuration is sensitive.
+    /// Kafka's `IsSensitive`.
     pub is_sensitive: bool,
 }
 

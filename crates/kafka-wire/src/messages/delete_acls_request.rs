@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteAclsRequest`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAclsRequest {
-    /// The filters to use when deleting ACLs.
+    /// Kafka's `Filters`.
     pub filters: Vec<DeleteAclsFilter>,
 }
 
@@ -39,19 +39,19 @@ impl Message for DeleteAclsRequest {
 /// Part of [`DeleteAclsRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeleteAclsFilter {
-    /// The resource type.
+    /// Kafka's `ResourceTypeFilter`.
     pub resource_type_filter: i8,
-    /// The resource name, or null to match any resource name.
+    /// Kafka's `ResourceNameFilter`.
     pub resource_name_filter: Option<String>,
-    /// The pattern type.
+    /// Kafka's `PatternTypeFilter`.
     pub pattern_type_filter: i8,
-    /// The principal filter, or null to accept all principals.
+    /// Kafka's `PrincipalFilter`.
     pub principal_filter: Option<String>,
-    /// The host filter, or null to accept all hosts.
+    /// Kafka's `HostFilter`.
     pub host_filter: Option<String>,
-    /// The ACL operation.
+    /// Kafka's `Operation`.
     pub operation: i8,
-    /// The permission type.
+    /// Kafka's `PermissionType`.
     pub permission_type: i8,
 }
 

@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteAclsResponse`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAclsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The results for each filter.
+    /// Kafka's `FilterResults`.
     pub filter_results: Vec<DeleteAclsFilterResult>,
 }
 
@@ -43,11 +42,11 @@ impl Message for DeleteAclsResponse {
 /// Part of [`DeleteAclsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeleteAclsFilterResult {
-    /// The error code, or 0 if the filter succeeded.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if the filter succeeded.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The ACLs which matched this filter.
+    /// Kafka's `MatchingAcls`.
     pub matching_acls: Vec<DeleteAclsMatchingAcl>,
 }
 
@@ -82,23 +81,23 @@ impl Wire for DeleteAclsFilterResult {
 /// Part of [`DeleteAclsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeleteAclsMatchingAcl {
-    /// The deletion error code, or 0 if the deletion succeeded.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The deletion error message, or null if the deletion succeeded.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The ACL resource type.
+    /// Kafka's `ResourceType`.
     pub resource_type: i8,
-    /// The ACL resource name.
+    /// Kafka's `ResourceName`.
     pub resource_name: String,
-    /// The ACL resource pattern type.
+    /// Kafka's `PatternType`.
     pub pattern_type: i8,
-    /// The ACL principal.
+    /// Kafka's `Principal`.
     pub principal: String,
-    /// The ACL host.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The ACL operation.
+    /// Kafka's `Operation`.
     pub operation: i8,
-    /// The ACL permission type.
+    /// Kafka's `PermissionType`.
     pub permission_type: i8,
 }
 

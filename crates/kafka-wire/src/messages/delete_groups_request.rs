@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteGroupsRequest`: versions 0 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGroupsRequest {
-    /// The group names to delete.
+    /// Kafka's `GroupsNames`.
     pub groups_names: Vec<String>,
 }
 

@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteGroupsResponse`: versions 0 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGroupsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The deletion results.
+    /// Kafka's `Results`.
     pub results: Vec<DeletableGroupResult>,
 }
 
@@ -43,11 +42,11 @@ impl Message for DeleteGroupsResponse {
 /// Part of [`DeleteGroupsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeletableGroupResult {
-    /// The group id.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The deletion error, or 0 if the deletion succeeded.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error (since version 3).
+    /// Kafka's `ErrorMessage`, since version 3.
     pub error_message: Option<String>,
 }
 

@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteRecordsRequest`: versions 0 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRecordsRequest {
-    /// Each topic that we want to delete records from.
+    /// Kafka's `Topics`.
     pub topics: Vec<DeleteRecordsTopic>,
-    /// How long to wait for the deletion to complete, in milliseconds.
+    /// Kafka's `TimeoutMs`.
     pub timeout_ms: i32,
 }
 
@@ -42,9 +42,9 @@ impl Message for DeleteRecordsRequest {
 /// Part of [`DeleteRecordsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRecordsTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// Each partition that we want to delete records from.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<DeleteRecordsPartition>,
 }
 
@@ -68,9 +68,9 @@ impl Wire for DeleteRecordsTopic {
 /// Part of [`DeleteRecordsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRecordsPartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The deletion offset. -1 means that records should be truncated to the high watermark.
+    /// Kafka's `Offset`.
     pub offset: i64,
 }
 

@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteRecordsResponse`: versions 0 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRecordsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// Each topic that we wanted to delete records from.
+    /// Kafka's `Topics`.
     pub topics: Vec<DeleteRecordsTopicResult>,
 }
 
@@ -43,9 +42,9 @@ impl Message for DeleteRecordsResponse {
 /// Part of [`DeleteRecordsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRecordsTopicResult {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// Each partition that we wanted to delete records from.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<DeleteRecordsPartitionResult>,
 }
 
@@ -69,11 +68,11 @@ impl Wire for DeleteRecordsTopicResult {
 /// Part of [`DeleteRecordsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRecordsPartitionResult {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The partition low water mark.
+    /// Kafka's `LowWatermark`.
     pub low_watermark: i64,
-    /// The deletion error code, or 0 if the deletion succeeded.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteShareGroupOffsetsRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteShareGroupOffsetsRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The topics to delete offsets for.
+    /// Kafka's `Topics`.
     pub topics: Vec<DeleteShareGroupOffsetsRequestTopic>,
 }
 
@@ -42,7 +42,7 @@ impl Message for DeleteShareGroupOffsetsRequest {
 /// Part of [`DeleteShareGroupOffsetsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteShareGroupOffsetsRequestTopic {
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
 }
 

@@ -12,14 +12,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteShareGroupOffsetsResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteShareGroupOffsetsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The results for each topic.
+    /// Kafka's `Responses`.
     pub responses: Vec<DeleteShareGroupOffsetsResponseTopic>,
 }
 
@@ -56,13 +55,13 @@ impl Message for DeleteShareGroupOffsetsResponse {
 /// Part of [`DeleteShareGroupOffsetsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteShareGroupOffsetsResponseTopic {
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The topic-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The topic-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

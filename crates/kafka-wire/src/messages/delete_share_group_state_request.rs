@@ -12,9 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteShareGroupStateRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteShareGroupStateRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The data for the topics.
+    /// Kafka's `Topics`.
     pub topics: Vec<DeleteStateData>,
 }
 
@@ -44,9 +44,9 @@ impl Message for DeleteShareGroupStateRequest {
 /// Part of [`DeleteShareGroupStateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteStateData {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The data for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -70,7 +70,7 @@ impl Wire for DeleteStateData {
 /// Part of [`DeleteShareGroupStateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
 }
 

@@ -12,7 +12,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteShareGroupStateResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteShareGroupStateResponse {
-    /// The delete results.
+    /// Kafka's `Results`.
     pub results: Vec<DeleteStateResult>,
 }
 
@@ -41,9 +41,9 @@ impl Message for DeleteShareGroupStateResponse {
 /// Part of [`DeleteShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteStateResult {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The results for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionResult>,
 }
 
@@ -67,11 +67,11 @@ impl Wire for DeleteStateResult {
 /// Part of [`DeleteShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionResult {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

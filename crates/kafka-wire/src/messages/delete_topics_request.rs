@@ -13,11 +13,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteTopicsRequest`: versions 1 to 6, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTopicsRequest {
-    /// The name or topic ID of the topic (since version 6).
+    /// Kafka's `Topics`, since version 6.
     pub topics: Vec<DeleteTopicState>,
-    /// The names of the topics to delete (until version 5).
+    /// Kafka's `TopicNames`, until version 5.
     pub topic_names: Vec<String>,
-    /// The length of time in milliseconds to wait for the deletions to complete.
+    /// Kafka's `TimeoutMs`.
     pub timeout_ms: i32,
 }
 
@@ -58,9 +58,9 @@ impl Message for DeleteTopicsRequest {
 /// Part of [`DeleteTopicsRequest`]: since version 6.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTopicState {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: Option<String>,
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
 }
 

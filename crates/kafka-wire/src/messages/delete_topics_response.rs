@@ -13,10 +13,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DeleteTopicsResponse`: versions 1 to 6, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTopicsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The results for each topic we tried to delete.
+    /// Kafka's `Responses`.
     pub responses: Vec<DeletableTopicResult>,
 }
 
@@ -46,13 +45,13 @@ impl Message for DeleteTopicsResponse {
 /// Part of [`DeleteTopicsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeletableTopicResult {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: Option<String>,
-    /// The unique topic ID (since version 6).
+    /// Kafka's `TopicId`, since version 6.
     pub topic_id: Uuid,
-    /// The deletion error, or 0 if the deletion succeeded.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error (since version 5).
+    /// Kafka's `ErrorMessage`, since version 5.
     pub error_message: Option<String>,
 }
 

@@ -10,19 +10,19 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeAclsRequest`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeAclsRequest {
-    /// The resource type.
+    /// Kafka's `ResourceTypeFilter`.
     pub resource_type_filter: i8,
-    /// The resource name, or null to match any resource name.
+    /// Kafka's `ResourceNameFilter`.
     pub resource_name_filter: Option<String>,
-    /// The resource pattern to match.
+    /// Kafka's `PatternTypeFilter`.
     pub pattern_type_filter: i8,
-    /// The principal to match, or null to match any principal.
+    /// Kafka's `PrincipalFilter`.
     pub principal_filter: Option<String>,
-    /// The host to match, or null to match any host.
+    /// Kafka's `HostFilter`.
     pub host_filter: Option<String>,
-    /// The operation to match.
+    /// Kafka's `Operation`.
     pub operation: i8,
-    /// The permission type to match.
+    /// Kafka's `PermissionType`.
     pub permission_type: i8,
 }
 

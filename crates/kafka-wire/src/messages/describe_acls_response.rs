@@ -10,14 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeAclsResponse`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeAclsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// Each Resource that is referenced in an ACL.
+    /// Kafka's `Resources`.
     pub resources: Vec<DescribeAclsResource>,
 }
 
@@ -65,13 +64,13 @@ impl Message for DescribeAclsResponse {
 /// Part of [`DescribeAclsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeAclsResource {
-    /// The resource type.
+    /// Kafka's `ResourceType`.
     pub resource_type: i8,
-    /// The resource name.
+    /// Kafka's `ResourceName`.
     pub resource_name: String,
-    /// The resource pattern type.
+    /// Kafka's `PatternType`.
     pub pattern_type: i8,
-    /// The ACLs.
+    /// Kafka's `Acls`.
     pub acls: Vec<AclDescription>,
 }
 
@@ -108,13 +107,13 @@ impl Wire for DescribeAclsResource {
 /// Part of [`DescribeAclsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AclDescription {
-    /// The ACL principal.
+    /// Kafka's `Principal`.
     pub principal: String,
-    /// The ACL host.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The ACL operation.
+    /// Kafka's `Operation`.
     pub operation: i8,
-    /// The ACL permission type.
+    /// Kafka's `PermissionType`.
     pub permission_type: i8,
 }
 

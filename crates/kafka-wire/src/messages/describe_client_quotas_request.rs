@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeClientQuotasRequest`: versions 0 to 1, flexible from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeClientQuotasRequest {
-    /// Filter components to apply to quota entities.
+    /// Kafka's `Components`.
     pub components: Vec<ComponentData>,
-    /// Whether the match is strict, i.e. should exclude entities with unspecified entity types.
+    /// Kafka's `Strict`.
     pub strict: bool,
 }
 
@@ -42,11 +42,11 @@ impl Message for DescribeClientQuotasRequest {
 /// Part of [`DescribeClientQuotasRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ComponentData {
-    /// The entity type that the filter component applies to.
+    /// Kafka's `EntityType`.
     pub entity_type: String,
-    /// How to match the entity {0 = exact name, 1 = default name, 2 = any specified name}.
+    /// Kafka's `MatchType`.
     pub match_type: i8,
-    /// The string to match against, or null if unused for the match type.
+    /// Kafka's `Match`.
     pub r#match: Option<String>,
 }
 

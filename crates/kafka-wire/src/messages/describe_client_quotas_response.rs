@@ -10,14 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeClientQuotasResponse`: versions 0 to 1, flexible from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeClientQuotasResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or `0` if the quota description succeeded.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or `null` if the quota description succeeded.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// A result entry.
+    /// Kafka's `Entries`.
     pub entries: Option<Vec<EntryData>>,
 }
 
@@ -65,9 +64,9 @@ impl Message for DescribeClientQuotasResponse {
 /// Part of [`DescribeClientQuotasResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EntryData {
-    /// The quota entity description.
+    /// Kafka's `Entity`.
     pub entity: Vec<EntityData>,
-    /// The quota values for the entity.
+    /// Kafka's `Values`.
     pub values: Vec<ValueData>,
 }
 
@@ -91,9 +90,9 @@ impl Wire for EntryData {
 /// Part of [`DescribeClientQuotasResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntityData {
-    /// The entity type.
+    /// Kafka's `EntityType`.
     pub entity_type: String,
-    /// The entity name, or null if the default.
+    /// Kafka's `EntityName`.
     pub entity_name: Option<String>,
 }
 
@@ -123,9 +122,9 @@ impl Wire for EntityData {
 /// Part of [`DescribeClientQuotasResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValueData {
-    /// The quota configuration key.
+    /// Kafka's `Key`.
     pub key: String,
-    /// The quota configuration value.
+    /// Kafka's `Value`.
     pub value: f64,
 }
 

@@ -11,11 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeClusterRequest`: versions 0 to 2, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeClusterRequest {
-    /// Whether to include cluster authorized operations.
+    /// Kafka's `IncludeClusterAuthorizedOperations`.
     pub include_cluster_authorized_operations: bool,
-    /// The endpoint type to describe. 1=brokers, 2=controllers (since version 1).
+    /// Kafka's `EndpointType`, since version 1.
     pub endpoint_type: i8,
-    /// Whether to include fenced brokers when listing brokers (since version 2).
+    /// Kafka's `IncludeFencedBrokers`, since version 2.
     pub include_fenced_brokers: bool,
 }
 

@@ -11,23 +11,21 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeClusterResponse`: versions 0 to 2, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeClusterResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The endpoint type that was described. 1=brokers, 2=controllers (since version 1).
+    /// Kafka's `EndpointType`, since version 1.
     pub endpoint_type: i8,
-    /// The cluster ID that responding broker belongs to.
+    /// Kafka's `ClusterId`.
     pub cluster_id: String,
-    /// The ID of the controller. When handled by a controller, returns the current voter leader ID.
-    /// When handled by a broker, returns a random alive broker ID as a fallback.
+    /// Kafka's `ControllerId`.
     pub controller_id: i32,
-    /// Each broker in the response.
+    /// Kafka's `Brokers`.
     pub brokers: Vec<DescribeClusterBroker>,
-    /// 32-bit bitfield to represent authorized operations for this cluster.
+    /// Kafka's `ClusterAuthorizedOperations`.
     pub cluster_authorized_operations: i32,
 }
 
@@ -91,15 +89,15 @@ impl Message for DescribeClusterResponse {
 /// Part of [`DescribeClusterResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeClusterBroker {
-    /// The broker ID.
+    /// Kafka's `BrokerId`.
     pub broker_id: i32,
-    /// The broker hostname.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The broker port.
+    /// Kafka's `Port`.
     pub port: i32,
-    /// The rack of the broker, or null if it has not been assigned to a rack.
+    /// Kafka's `Rack`.
     pub rack: Option<String>,
-    /// Whether the broker is fenced (since version 2).
+    /// Kafka's `IsFenced`, since version 2.
     pub is_fenced: bool,
 }
 

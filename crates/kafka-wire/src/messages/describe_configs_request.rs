@@ -11,11 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeConfigsRequest`: versions 1 to 4, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeConfigsRequest {
-    /// The resources whose configurations we want to describe.
+    /// Kafka's `Resources`.
     pub resources: Vec<DescribeConfigsResource>,
-    /// True if we should include all synonyms.
+    /// Kafka's `IncludeSynonyms`.
     pub include_synonyms: bool,
-    /// True if we should include configuration documentation (since version 3).
+    /// Kafka's `IncludeDocumentation`, since version 3.
     pub include_documentation: bool,
 }
 
@@ -54,11 +54,11 @@ impl Message for DescribeConfigsRequest {
 /// Part of [`DescribeConfigsRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeConfigsResource {
-    /// The resource type.
+    /// Kafka's `ResourceType`.
     pub resource_type: i8,
-    /// The resource name.
+    /// Kafka's `ResourceName`.
     pub resource_name: String,
-    /// The configuration keys to list, or null to list all configuration keys.
+    /// Kafka's `ConfigurationKeys`.
     pub configuration_keys: Option<Vec<String>>,
 }
 

@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeConfigsResponse`: versions 1 to 4, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeConfigsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The results for each resource.
+    /// Kafka's `Results`.
     pub results: Vec<DescribeConfigsResult>,
 }
 
@@ -43,15 +42,15 @@ impl Message for DescribeConfigsResponse {
 /// Part of [`DescribeConfigsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeConfigsResult {
-    /// The error code, or 0 if we were able to successfully describe the configurations.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if we were able to successfully describe the configurations.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The resource type.
+    /// Kafka's `ResourceType`.
     pub resource_type: i8,
-    /// The resource name.
+    /// Kafka's `ResourceName`.
     pub resource_name: String,
-    /// Each listed configuration.
+    /// Kafka's `Configs`.
     pub configs: Vec<DescribeConfigsResourceResult>,
 }
 
@@ -96,22 +95,21 @@ impl Wire for DescribeConfigsResult {
 /// Part of [`DescribeConfigsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeConfigsResourceResult {
-    /// The configuration name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The configuration value.
+    /// Kafka's `Value`.
     pub value: Option<String>,
-    /// True if the configuration is read-only.
+    /// Kafka's `ReadOnly`.
     pub read_only: bool,
-    /// The configuration source.
+    /// Kafka's `ConfigSource`.
     pub config_source: i8,
-    /// True if this configuration is sensitive.
+    /// Kafka's `IsSensitive`.
     pub is_sensitive: bool,
-    /// The synonyms for this configuration key.
+    /// Kafka's `Synonyms`.
     pub synonyms: Vec<DescribeConfigsSynonym>,
-    /// The configuration data type. Type can be one of the following values - BOOLEAN, STRING, INT,
-    /// SHORT, LONG, DOUBLE, LIST, CLASS, PASSWORD (since version 3).
+    /// Kafka's `ConfigType`, since version 3.
     pub config_type: i8,
-    /// The configuration documentation (since version 3).
+    /// Kafka's `Documentation`, since version 3.
     pub documentation: Option<String>,
 }
 
@@ -171,11 +169,11 @@ impl Wire for DescribeConfigsResourceResult {
 /// Part of [`DescribeConfigsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeConfigsSynonym {
-    /// The synonym name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The synonym value.
+    /// Kafka's `Value`.
     pub value: Option<String>,
-    /// The synonym source.
+    /// Kafka's `Source`.
     pub source: i8,
 }
 

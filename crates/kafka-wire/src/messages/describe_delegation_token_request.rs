@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeDelegationTokenRequest`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeDelegationTokenRequest {
-    /// Each owner that we want to describe delegation tokens for, or null to describe all tokens.
+    /// Kafka's `Owners`.
     pub owners: Option<Vec<DescribeDelegationTokenOwner>>,
 }
 
@@ -45,9 +45,9 @@ impl Message for DescribeDelegationTokenRequest {
 /// Part of [`DescribeDelegationTokenRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDelegationTokenOwner {
-    /// The owner principal type.
+    /// Kafka's `PrincipalType`.
     pub principal_type: String,
-    /// The owner principal name.
+    /// Kafka's `PrincipalName`.
     pub principal_name: String,
 }
 

@@ -13,12 +13,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeDelegationTokenResponse`: versions 1 to 3, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDelegationTokenResponse {
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The tokens.
+    /// Kafka's `Tokens`.
     pub tokens: Vec<DescribedDelegationToken>,
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
 }
 
@@ -53,25 +52,25 @@ impl Message for DescribeDelegationTokenResponse {
 /// Part of [`DescribeDelegationTokenResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribedDelegationToken {
-    /// The token principal type.
+    /// Kafka's `PrincipalType`.
     pub principal_type: String,
-    /// The token principal name.
+    /// Kafka's `PrincipalName`.
     pub principal_name: String,
-    /// The principal type of the requester of the token (since version 3).
+    /// Kafka's `TokenRequesterPrincipalType`, since version 3.
     pub token_requester_principal_type: String,
-    /// The principal type of the requester of the token (since version 3).
+    /// Kafka's `TokenRequesterPrincipalName`, since version 3.
     pub token_requester_principal_name: String,
-    /// The token issue timestamp in milliseconds.
+    /// Kafka's `IssueTimestamp`.
     pub issue_timestamp: i64,
-    /// The token expiry timestamp in milliseconds.
+    /// Kafka's `ExpiryTimestamp`.
     pub expiry_timestamp: i64,
-    /// The token maximum timestamp length in milliseconds.
+    /// Kafka's `MaxTimestamp`.
     pub max_timestamp: i64,
-    /// The token ID.
+    /// Kafka's `TokenId`.
     pub token_id: String,
-    /// The token HMAC.
+    /// Kafka's `Hmac`.
     pub hmac: Bytes,
-    /// Those who are able to renew this token before it expires.
+    /// Kafka's `Renewers`.
     pub renewers: Vec<DescribedDelegationTokenRenewer>,
 }
 
@@ -136,9 +135,9 @@ impl Wire for DescribedDelegationToken {
 /// Part of [`DescribeDelegationTokenResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribedDelegationTokenRenewer {
-    /// The renewer principal type.
+    /// Kafka's `PrincipalType`.
     pub principal_type: String,
-    /// The renewer principal name.
+    /// Kafka's `PrincipalName`.
     pub principal_name: String,
 }
 

@@ -11,9 +11,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeGroupsRequest`: versions 0 to 6, flexible from 5.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGroupsRequest {
-    /// The names of the groups to describe.
+    /// Kafka's `Groups`.
     pub groups: Vec<String>,
-    /// Whether to include authorized operations (since version 3).
+    /// Kafka's `IncludeAuthorizedOperations`, since version 3.
     pub include_authorized_operations: bool,
 }
 

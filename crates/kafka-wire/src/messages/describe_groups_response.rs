@@ -13,10 +13,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeGroupsResponse`: versions 0 to 6, flexible from 5.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGroupsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 1).
+    /// Kafka's `ThrottleTimeMs`, since version 1.
     pub throttle_time_ms: i32,
-    /// Each described group.
+    /// Kafka's `Groups`.
     pub groups: Vec<DescribedGroup>,
 }
 
@@ -51,21 +50,21 @@ impl Message for DescribeGroupsResponse {
 /// Part of [`DescribeGroupsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribedGroup {
-    /// The describe error, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The describe error message, or null if there was no error (since version 6).
+    /// Kafka's `ErrorMessage`, since version 6.
     pub error_message: Option<String>,
-    /// The group ID string.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The group state string, or the empty string.
+    /// Kafka's `GroupState`.
     pub group_state: String,
-    /// The group protocol type, or the empty string.
+    /// Kafka's `ProtocolType`.
     pub protocol_type: String,
-    /// The group protocol data, or the empty string.
+    /// Kafka's `ProtocolData`.
     pub protocol_data: String,
-    /// The group members.
+    /// Kafka's `Members`.
     pub members: Vec<DescribedGroupMember>,
-    /// 32-bit bitfield to represent authorized operations for this group (since version 3).
+    /// Kafka's `AuthorizedOperations`, since version 3.
     pub authorized_operations: i32,
 }
 
@@ -127,17 +126,17 @@ impl Wire for DescribedGroup {
 /// Part of [`DescribeGroupsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribedGroupMember {
-    /// The member id.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The unique identifier of the consumer instance provided by end user (since version 4).
+    /// Kafka's `GroupInstanceId`, since version 4.
     pub group_instance_id: Option<String>,
-    /// The client ID used in the member's latest join group request.
+    /// Kafka's `ClientId`.
     pub client_id: String,
-    /// The client host.
+    /// Kafka's `ClientHost`.
     pub client_host: String,
-    /// The metadata corresponding to the current group protocol in use.
+    /// Kafka's `MemberMetadata`.
     pub member_metadata: Bytes,
-    /// The current assignment provided by the group leader.
+    /// Kafka's `MemberAssignment`.
     pub member_assignment: Bytes,
 }
 

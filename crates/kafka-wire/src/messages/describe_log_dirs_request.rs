@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeLogDirsRequest`: versions 1 to 5, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeLogDirsRequest {
-    /// Each topic that we want to describe log directories for, or null for all topics.
+    /// Kafka's `Topics`.
     pub topics: Option<Vec<DescribableLogDirTopic>>,
 }
 
@@ -45,9 +45,9 @@ impl Message for DescribeLogDirsRequest {
 /// Part of [`DescribeLogDirsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribableLogDirTopic {
-    /// The topic name.
+    /// Kafka's `Topic`.
     pub topic: String,
-    /// The partition indexes.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

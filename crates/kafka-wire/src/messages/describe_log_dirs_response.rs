@@ -10,12 +10,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeLogDirsResponse`: versions 1 to 5, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogDirsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error (since version 3).
+    /// Kafka's `ErrorCode`, since version 3.
     pub error_code: i16,
-    /// The log directories.
+    /// Kafka's `Results`.
     pub results: Vec<DescribeLogDirsResult>,
 }
 
@@ -52,19 +51,17 @@ impl Message for DescribeLogDirsResponse {
 /// Part of [`DescribeLogDirsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeLogDirsResult {
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The absolute log directory path.
+    /// Kafka's `LogDir`.
     pub log_dir: String,
-    /// The topics.
+    /// Kafka's `Topics`.
     pub topics: Vec<DescribeLogDirsTopic>,
-    /// The total size in bytes of the volume the log directory is in. This value does not include
-    /// the size of data stored in remote storage (since version 4).
+    /// Kafka's `TotalBytes`, since version 4.
     pub total_bytes: i64,
-    /// The usable size in bytes of the volume the log directory is in. This value does not include
-    /// the size of data stored in remote storage (since version 4).
+    /// Kafka's `UsableBytes`, since version 4.
     pub usable_bytes: i64,
-    /// True if this log directory is cordoned (since version 5).
+    /// Kafka's `IsCordoned`, since version 5.
     pub is_cordoned: bool,
 }
 
@@ -116,9 +113,9 @@ impl Wire for DescribeLogDirsResult {
 /// Part of [`DescribeLogDirsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogDirsTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<DescribeLogDirsPartition>,
 }
 
@@ -142,15 +139,13 @@ impl Wire for DescribeLogDirsTopic {
 /// Part of [`DescribeLogDirsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogDirsPartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The size of the log segments in this partition in bytes.
+    /// Kafka's `PartitionSize`.
     pub partition_size: i64,
-    /// The lag of the log's LEO w.r.t. partition's HW (if it is the current log for the partition)
-    /// or current replica's LEO (if it is the future log for the partition).
+    /// Kafka's `OffsetLag`.
     pub offset_lag: i64,
-    /// True if this log is created by AlterReplicaLogDirsRequest and will replace the current log
-    /// of the replica in the future.
+    /// Kafka's `IsFutureKey`.
     pub is_future_key: bool,
 }
 

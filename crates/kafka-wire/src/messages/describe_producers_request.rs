@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeProducersRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeProducersRequest {
-    /// The topics to list producers for.
+    /// Kafka's `Topics`.
     pub topics: Vec<TopicRequest>,
 }
 
@@ -39,9 +39,9 @@ impl Message for DescribeProducersRequest {
 /// Part of [`DescribeProducersRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicRequest {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The indexes of the partitions to list producers for.
+    /// Kafka's `PartitionIndexes`.
     pub partition_indexes: Vec<i32>,
 }
 

@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeProducersResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeProducersResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// Each topic in the response.
+    /// Kafka's `Topics`.
     pub topics: Vec<TopicResponse>,
 }
 
@@ -43,9 +42,9 @@ impl Message for DescribeProducersResponse {
 /// Part of [`DescribeProducersResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicResponse {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// Each partition in the response.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionResponse>,
 }
 
@@ -69,13 +68,13 @@ impl Wire for TopicResponse {
 /// Part of [`DescribeProducersResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionResponse {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The partition error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The partition error message, which may be null if no additional details are available.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The active producers for the partition.
+    /// Kafka's `ActiveProducers`.
     pub active_producers: Vec<ProducerState>,
 }
 
@@ -106,17 +105,17 @@ impl Wire for PartitionResponse {
 /// Part of [`DescribeProducersResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProducerState {
-    /// The producer id.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The producer epoch.
+    /// Kafka's `ProducerEpoch`.
     pub producer_epoch: i32,
-    /// The last sequence number sent by the producer.
+    /// Kafka's `LastSequence`.
     pub last_sequence: i32,
-    /// The last timestamp sent by the producer.
+    /// Kafka's `LastTimestamp`.
     pub last_timestamp: i64,
-    /// The current epoch of the producer group.
+    /// Kafka's `CoordinatorEpoch`.
     pub coordinator_epoch: i32,
-    /// The current transaction start offset of the producer.
+    /// Kafka's `CurrentTxnStartOffset`.
     pub current_txn_start_offset: i64,
 }
 

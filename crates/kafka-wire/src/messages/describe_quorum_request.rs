@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeQuorumRequest`: versions 0 to 2, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeQuorumRequest {
-    /// The topics to describe.
+    /// Kafka's `Topics`.
     pub topics: Vec<TopicData>,
 }
 
@@ -39,9 +39,9 @@ impl Message for DescribeQuorumRequest {
 /// Part of [`DescribeQuorumRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicData {
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The partitions to describe.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -65,7 +65,7 @@ impl Wire for TopicData {
 /// Part of [`DescribeQuorumRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
 }
 

@@ -13,13 +13,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeQuorumResponse`: versions 0 to 2, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeQuorumResponse {
-    /// The top level error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error (since version 2).
+    /// Kafka's `ErrorMessage`, since version 2.
     pub error_message: Option<String>,
-    /// The response from the describe quorum API.
+    /// Kafka's `Topics`.
     pub topics: Vec<TopicData>,
-    /// The nodes in the quorum (since version 2).
+    /// Kafka's `Nodes`, since version 2.
     pub nodes: Vec<Node>,
 }
 
@@ -77,9 +77,9 @@ impl Message for DescribeQuorumResponse {
 /// Part of [`DescribeQuorumResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicData {
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The partition data.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -103,21 +103,21 @@ impl Wire for TopicData {
 /// Part of [`DescribeQuorumResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The partition error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error (since version 2).
+    /// Kafka's `ErrorMessage`, since version 2.
     pub error_message: Option<String>,
-    /// The ID of the current leader or -1 if the leader is unknown.
+    /// Kafka's `LeaderId`.
     pub leader_id: i32,
-    /// The latest known leader epoch.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
-    /// The high water mark.
+    /// Kafka's `HighWatermark`.
     pub high_watermark: i64,
-    /// The current voters of the partition.
+    /// Kafka's `CurrentVoters`.
     pub current_voters: Vec<ReplicaState>,
-    /// The observers of the partition.
+    /// Kafka's `Observers`.
     pub observers: Vec<ReplicaState>,
 }
 
@@ -177,19 +177,15 @@ impl Wire for PartitionData {
 /// Part of [`DescribeQuorumResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplicaState {
-    /// The ID of the replica.
+    /// Kafka's `ReplicaId`.
     pub replica_id: i32,
-    /// The replica directory ID of the replica (since version 2).
+    /// Kafka's `ReplicaDirectoryId`, since version 2.
     pub replica_directory_id: Uuid,
-    /// The last known log end offset of the follower or -1 if it is unknown.
+    /// Kafka's `LogEndOffset`.
     pub log_end_offset: i64,
-    /// The last known leader wall clock time time when a follower fetched from the leader. This is
-    /// reported as -1 both for the current leader or if it is unknown for a voter (since version
-    /// 1).
+    /// Kafka's `LastFetchTimestamp`, since version 1.
     pub last_fetch_timestamp: i64,
-    /// The leader wall clock append time of the offset for which the follower made the most recent
-    /// fetch request. This is reported as the current time for the leader and -1 if unknown for a
-    /// voter (since version 1).
+    /// Kafka's `LastCaughtUpTimestamp`, since version 1.
     pub last_caught_up_timestamp: i64,
 }
 
@@ -240,9 +236,9 @@ impl Wire for ReplicaState {
 /// Part of [`DescribeQuorumResponse`]: since version 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
-    /// The ID of the associated node.
+    /// Kafka's `NodeId`.
     pub node_id: i32,
-    /// The listeners of this controller.
+    /// Kafka's `Listeners`.
     pub listeners: Vec<Listener>,
 }
 
@@ -266,11 +262,11 @@ impl Wire for Node {
 /// Part of [`DescribeQuorumResponse`]: since version 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listener {
-    /// The name of the endpoint.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The hostname.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The port.
+    /// Kafka's `Port`.
     pub port: u16,
 }
 

@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeShareGroupOffsetsRequest`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeShareGroupOffsetsRequest {
-    /// The groups to describe offsets for.
+    /// Kafka's `Groups`.
     pub groups: Vec<DescribeShareGroupOffsetsRequestGroup>,
 }
 
@@ -39,9 +39,9 @@ impl Message for DescribeShareGroupOffsetsRequest {
 /// Part of [`DescribeShareGroupOffsetsRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeShareGroupOffsetsRequestGroup {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The topics to describe offsets for, or null for all topic-partitions.
+    /// Kafka's `Topics`.
     pub topics: Option<Vec<DescribeShareGroupOffsetsRequestTopic>>,
 }
 
@@ -71,9 +71,9 @@ impl Wire for DescribeShareGroupOffsetsRequestGroup {
 /// Part of [`DescribeShareGroupOffsetsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeShareGroupOffsetsRequestTopic {
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

@@ -12,10 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeShareGroupOffsetsResponse`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeShareGroupOffsetsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The results for each group.
+    /// Kafka's `Groups`.
     pub groups: Vec<DescribeShareGroupOffsetsResponseGroup>,
 }
 
@@ -45,13 +44,13 @@ impl Message for DescribeShareGroupOffsetsResponse {
 /// Part of [`DescribeShareGroupOffsetsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeShareGroupOffsetsResponseGroup {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The results for each topic.
+    /// Kafka's `Topics`.
     pub topics: Vec<DescribeShareGroupOffsetsResponseTopic>,
-    /// The group-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The group-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 
@@ -82,11 +81,11 @@ impl Wire for DescribeShareGroupOffsetsResponseGroup {
 /// Part of [`DescribeShareGroupOffsetsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeShareGroupOffsetsResponseTopic {
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<DescribeShareGroupOffsetsResponsePartition>,
 }
 
@@ -115,17 +114,17 @@ impl Wire for DescribeShareGroupOffsetsResponseTopic {
 /// Part of [`DescribeShareGroupOffsetsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeShareGroupOffsetsResponsePartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The share-partition start offset.
+    /// Kafka's `StartOffset`.
     pub start_offset: i64,
-    /// The leader epoch of the partition.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
-    /// The share-partition lag (since version 1).
+    /// Kafka's `Lag`, since version 1.
     pub lag: i64,
-    /// The partition-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The partition-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

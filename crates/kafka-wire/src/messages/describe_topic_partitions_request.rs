@@ -10,11 +10,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeTopicPartitionsRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeTopicPartitionsRequest {
-    /// The topics to fetch details for.
+    /// Kafka's `Topics`.
     pub topics: Vec<TopicRequest>,
-    /// The maximum number of partitions included in the response.
+    /// Kafka's `ResponsePartitionLimit`.
     pub response_partition_limit: i32,
-    /// The first topic and partition index to fetch details for.
+    /// Kafka's `Cursor`.
     pub cursor: Option<Cursor>,
 }
 
@@ -55,7 +55,7 @@ impl Message for DescribeTopicPartitionsRequest {
 /// Part of [`DescribeTopicPartitionsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicRequest {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
 }
 
@@ -78,9 +78,9 @@ impl Wire for TopicRequest {
 /// Part of [`DescribeTopicPartitionsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cursor {
-    /// The name for the first topic to process.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The partition index to start with.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
 }
 

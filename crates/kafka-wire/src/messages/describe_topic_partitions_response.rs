@@ -12,12 +12,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeTopicPartitionsResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTopicPartitionsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// Each topic in the response.
+    /// Kafka's `Topics`.
     pub topics: Vec<DescribeTopicPartitionsResponseTopic>,
-    /// The next topic and partition index to fetch details for.
+    /// Kafka's `NextCursor`.
     pub next_cursor: Option<Cursor>,
 }
 
@@ -52,17 +51,17 @@ impl Message for DescribeTopicPartitionsResponse {
 /// Part of [`DescribeTopicPartitionsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeTopicPartitionsResponseTopic {
-    /// The topic error, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: Option<String>,
-    /// The topic id.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// True if the topic is internal.
+    /// Kafka's `IsInternal`.
     pub is_internal: bool,
-    /// Each partition in the topic.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<DescribeTopicPartitionsResponsePartition>,
-    /// 32-bit bitfield to represent authorized operations for this topic.
+    /// Kafka's `TopicAuthorizedOperations`.
     pub topic_authorized_operations: i32,
 }
 
@@ -110,23 +109,23 @@ impl Wire for DescribeTopicPartitionsResponseTopic {
 /// Part of [`DescribeTopicPartitionsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeTopicPartitionsResponsePartition {
-    /// The partition error, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The ID of the leader broker.
+    /// Kafka's `LeaderId`.
     pub leader_id: i32,
-    /// The leader epoch of this partition.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
-    /// The set of all nodes that host this partition.
+    /// Kafka's `ReplicaNodes`.
     pub replica_nodes: Vec<i32>,
-    /// The set of nodes that are in sync with the leader for this partition.
+    /// Kafka's `IsrNodes`.
     pub isr_nodes: Vec<i32>,
-    /// The new eligible leader replicas otherwise.
+    /// Kafka's `EligibleLeaderReplicas`.
     pub eligible_leader_replicas: Option<Vec<i32>>,
-    /// The last known ELR.
+    /// Kafka's `LastKnownElr`.
     pub last_known_elr: Option<Vec<i32>>,
-    /// The set of offline replicas of this partition.
+    /// Kafka's `OfflineReplicas`.
     pub offline_replicas: Vec<i32>,
 }
 
@@ -183,9 +182,9 @@ impl Wire for DescribeTopicPartitionsResponsePartition {
 /// Part of [`DescribeTopicPartitionsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cursor {
-    /// The name for the first topic to process.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The partition index to start with.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
 }
 

@@ -10,8 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeTransactionsRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTransactionsRequest {
-    /// Array of transactionalIds to include in describe results. If empty, then no results will be
-    /// returned.
+    /// Kafka's `TransactionalIds`.
     pub transactional_ids: Vec<String>,
 }
 

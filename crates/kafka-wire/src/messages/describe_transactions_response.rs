@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeTransactionsResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTransactionsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The current state of the transaction.
+    /// Kafka's `TransactionStates`.
     pub transaction_states: Vec<TransactionState>,
 }
 
@@ -44,22 +43,21 @@ impl Message for DescribeTransactionsResponse {
 /// Part of [`DescribeTransactionsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactionState {
-    /// The error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The transactional id.
+    /// Kafka's `TransactionalId`.
     pub transactional_id: String,
-    /// The current transaction state of the producer.
+    /// Kafka's `TransactionState`.
     pub transaction_state: String,
-    /// The timeout in milliseconds for the transaction.
+    /// Kafka's `TransactionTimeoutMs`.
     pub transaction_timeout_ms: i32,
-    /// The start time of the transaction in milliseconds.
+    /// Kafka's `TransactionStartTimeMs`.
     pub transaction_start_time_ms: i64,
-    /// The current producer id associated with the transaction.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The current epoch associated with the producer id.
+    /// Kafka's `ProducerEpoch`.
     pub producer_epoch: i16,
-    /// The set of partitions included in the current transaction (if active). When a transaction is
-    /// preparing to commit or abort, this will include only partitions which do not have markers.
+    /// Kafka's `Topics`.
     pub topics: Vec<TopicData>,
 }
 
@@ -98,9 +96,9 @@ impl Wire for TransactionState {
 /// Part of [`DescribeTransactionsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicData {
-    /// The topic name.
+    /// Kafka's `Topic`.
     pub topic: String,
-    /// The partition ids included in the current transaction.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

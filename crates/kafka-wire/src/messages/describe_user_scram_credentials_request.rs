@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeUserScramCredentialsRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeUserScramCredentialsRequest {
-    /// The users to describe, or null/empty to describe all users.
+    /// Kafka's `Users`.
     pub users: Option<Vec<UserName>>,
 }
 
@@ -45,7 +45,7 @@ impl Message for DescribeUserScramCredentialsRequest {
 /// Part of [`DescribeUserScramCredentialsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserName {
-    /// The user name.
+    /// Kafka's `Name`.
     pub name: String,
 }
 

@@ -10,14 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `DescribeUserScramCredentialsResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeUserScramCredentialsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The message-level error code, 0 except for user authorization or infrastructure issues.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The message-level error message, if any.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The results for descriptions, one per user.
+    /// Kafka's `Results`.
     pub results: Vec<DescribeUserScramCredentialsResult>,
 }
 
@@ -65,13 +64,13 @@ impl Message for DescribeUserScramCredentialsResponse {
 /// Part of [`DescribeUserScramCredentialsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeUserScramCredentialsResult {
-    /// The user name.
+    /// Kafka's `User`.
     pub user: String,
-    /// The user-level error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The user-level error message, if any.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The mechanism and related information associated with the user's SCRAM credentials.
+    /// Kafka's `CredentialInfos`.
     pub credential_infos: Vec<CredentialInfo>,
 }
 
@@ -113,9 +112,9 @@ impl Wire for DescribeUserScramCredentialsResult {
 /// Part of [`DescribeUserScramCredentialsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CredentialInfo {
-    /// The SCRAM mechanism.
+    /// Kafka's `Mechanism`.
     pub mechanism: i8,
-    /// The number of iterations used in the SCRAM credential.
+    /// Kafka's `Iterations`.
     pub iterations: i32,
 }
 

@@ -11,13 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ElectLeadersRequest`: versions 0 to 2, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ElectLeadersRequest {
-    /// Type of elections to conduct for the partition. A value of '0' elects the preferred replica.
-    /// A value of '1' elects the first live replica if there are no in-sync replica (since version
-    /// 1).
+    /// Kafka's `ElectionType`, since version 1.
     pub election_type: i8,
-    /// The topic partitions to elect leaders.
+    /// Kafka's `TopicPartitions`.
     pub topic_partitions: Option<Vec<TopicPartitions>>,
-    /// The time in ms to wait for the election to complete.
+    /// Kafka's `TimeoutMs`.
     pub timeout_ms: i32,
 }
 
@@ -62,9 +60,9 @@ impl Message for ElectLeadersRequest {
 /// Part of [`ElectLeadersRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicPartitions {
-    /// The name of a topic.
+    /// Kafka's `Topic`.
     pub topic: String,
-    /// The partitions of this topic whose leader should be elected.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

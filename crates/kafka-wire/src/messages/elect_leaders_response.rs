@@ -11,13 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ElectLeadersResponse`: versions 0 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ElectLeadersResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top level response error code (since version 1).
+    /// Kafka's `ErrorCode`, since version 1.
     pub error_code: i16,
-    /// The election results, or an empty array if the requester did not have permission and the
-    /// request asks for all partitions.
+    /// Kafka's `ReplicaElectionResults`.
     pub replica_election_results: Vec<ReplicaElectionResult>,
 }
 
@@ -56,9 +54,9 @@ impl Message for ElectLeadersResponse {
 /// Part of [`ElectLeadersResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaElectionResult {
-    /// The topic name.
+    /// Kafka's `Topic`.
     pub topic: String,
-    /// The results for each partition.
+    /// Kafka's `PartitionResult`.
     pub partition_result: Vec<PartitionResult>,
 }
 
@@ -82,11 +80,11 @@ impl Wire for ReplicaElectionResult {
 /// Part of [`ElectLeadersResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionResult {
-    /// The partition id.
+    /// Kafka's `PartitionId`.
     pub partition_id: i32,
-    /// The result error, or zero if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The result message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

@@ -10,13 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `EndTxnRequest`: versions 0 to 5, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndTxnRequest {
-    /// The ID of the transaction to end.
+    /// Kafka's `TransactionalId`.
     pub transactional_id: String,
-    /// The producer ID.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The current epoch associated with the producer.
+    /// Kafka's `ProducerEpoch`.
     pub producer_epoch: i16,
-    /// True if the transaction was committed, false if it was aborted.
+    /// Kafka's `Committed`.
     pub committed: bool,
 }
 

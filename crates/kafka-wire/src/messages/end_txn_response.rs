@@ -10,14 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `EndTxnResponse`: versions 0 to 5, flexible from 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndTxnResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The producer ID (since version 5).
+    /// Kafka's `ProducerId`, since version 5.
     pub producer_id: i64,
-    /// The current epoch associated with the producer (since version 5).
+    /// Kafka's `ProducerEpoch`, since version 5.
     pub producer_epoch: i16,
 }
 

@@ -12,9 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ExpireDelegationTokenRequest`: versions 1 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpireDelegationTokenRequest {
-    /// The HMAC of the delegation token to be expired.
+    /// Kafka's `Hmac`.
     pub hmac: Bytes,
-    /// The expiry time period in milliseconds.
+    /// Kafka's `ExpiryTimePeriodMs`.
     pub expiry_time_period_ms: i64,
 }
 

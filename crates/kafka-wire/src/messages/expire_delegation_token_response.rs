@@ -10,12 +10,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ExpireDelegationTokenResponse`: versions 1 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpireDelegationTokenResponse {
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The timestamp in milliseconds at which this token expires.
+    /// Kafka's `ExpiryTimestampMs`.
     pub expiry_timestamp_ms: i64,
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
 }
 

@@ -13,35 +13,29 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `FetchRequest`: versions 4 to 18, flexible from 12.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FetchRequest {
-    /// The clusterId if known. This is used to validate metadata fetches prior to broker
-    /// registration (since version 12).
+    /// Kafka's `ClusterId`, tag 0, since version 12.
     pub cluster_id: Option<String>,
-    /// The broker ID of the follower, of -1 if this request is from a consumer (until version 14).
+    /// Kafka's `ReplicaId`, until version 14.
     pub replica_id: i32,
-    /// The state of the replica in the follower (since version 15).
+    /// Kafka's `ReplicaState`, tag 1, since version 15.
     pub replica_state: ReplicaState,
-    /// The maximum time in milliseconds to wait for the response.
+    /// Kafka's `MaxWaitMs`.
     pub max_wait_ms: i32,
-    /// The minimum bytes to accumulate in the response.
+    /// Kafka's `MinBytes`.
     pub min_bytes: i32,
-    /// The maximum bytes to fetch. See KIP-74 for cases where this limit may not be honored.
+    /// Kafka's `MaxBytes`.
     pub max_bytes: i32,
-    /// This setting controls the visibility of transactional records. Using READ_UNCOMMITTED
-    /// (isolation_level = 0) makes all records visible. With READ_COMMITTED (isolation_level = 1),
-    /// non-transactional and COMMITTED transactional records are visible. To be more concrete,
-    /// READ_COMMITTED returns all data from offsets smaller than the current LSO (last stable
-    /// offset), and enables the inclusion of the list of aborted transactions in the result, which
-    /// allows consumers to discard ABORTED transactional records.
+    /// Kafka's `IsolationLevel`.
     pub isolation_level: i8,
-    /// The fetch session ID (since version 7).
+    /// Kafka's `SessionId`, since version 7.
     pub session_id: i32,
-    /// The fetch session epoch, which is used for ordering requests in a session (since version 7).
+    /// Kafka's `SessionEpoch`, since version 7.
     pub session_epoch: i32,
-    /// The topics to fetch.
+    /// Kafka's `Topics`.
     pub topics: Vec<FetchTopic>,
-    /// In an incremental fetch request, the partitions to remove (since version 7).
+    /// Kafka's `ForgottenTopicsData`, since version 7.
     pub forgotten_topics_data: Vec<ForgottenTopic>,
-    /// Rack ID of the consumer making this request (since version 11).
+    /// Kafka's `RackId`, since version 11.
     pub rack_id: String,
 }
 
@@ -140,9 +134,9 @@ impl Message for FetchRequest {
 /// Part of [`FetchRequest`]: since version 15.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplicaState {
-    /// The replica ID of the follower, or -1 if this request is from a consumer.
+    /// Kafka's `ReplicaId`.
     pub replica_id: i32,
-    /// The epoch of this follower, or -1 if not available.
+    /// Kafka's `ReplicaEpoch`.
     pub replica_epoch: i64,
 }
 
@@ -172,11 +166,11 @@ impl Wire for ReplicaState {
 /// Part of [`FetchRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FetchTopic {
-    /// The name of the topic to fetch (until version 12).
+    /// Kafka's `Topic`, until version 12.
     pub topic: String,
-    /// The unique topic ID (since version 13).
+    /// Kafka's `TopicId`, since version 13.
     pub topic_id: Uuid,
-    /// The partitions to fetch.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<FetchPartition>,
 }
 
@@ -209,24 +203,21 @@ impl Wire for FetchTopic {
 /// Part of [`FetchRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct FetchPartition {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The current leader epoch of the partition (since version 9).
+    /// Kafka's `CurrentLeaderEpoch`, since version 9.
     pub current_leader_epoch: i32,
-    /// The message offset.
+    /// Kafka's `FetchOffset`.
     pub fetch_offset: i64,
-    /// The epoch of the last fetched record or -1 if there is none (since version 12).
+    /// Kafka's `LastFetchedEpoch`, since version 12.
     pub last_fetched_epoch: i32,
-    /// The earliest available offset of the follower replica. The field is only used when the
-    /// request is sent by the follower (since version 5).
+    /// Kafka's `LogStartOffset`, since version 5.
     pub log_start_offset: i64,
-    /// The maximum bytes to fetch from this partition. See KIP-74 for cases where this limit may
-    /// not be honored.
+    /// Kafka's `PartitionMaxBytes`.
     pub partition_max_bytes: i32,
-    /// The directory id of the follower fetching (since version 17).
+    /// Kafka's `ReplicaDirectoryId`, tag 0, since version 17.
     pub replica_directory_id: Uuid,
-    /// The high-watermark known by the replica. -1 if the high-watermark is not known and
-    /// 9223372036854775807 if the feature is not supported (since version 18).
+    /// Kafka's `HighWatermark`, tag 1, since version 18.
     pub high_watermark: i64,
 }
 
@@ -299,11 +290,11 @@ impl Wire for FetchPartition {
 /// Part of [`FetchRequest`]: since version 7.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForgottenTopic {
-    /// The topic name (until version 12).
+    /// Kafka's `Topic`, until version 12.
     pub topic: String,
-    /// The unique topic ID (since version 13).
+    /// Kafka's `TopicId`, since version 13.
     pub topic_id: Uuid,
-    /// The partitions indexes to forget.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

@@ -13,17 +13,15 @@ use crate::{Decoder, Encoder, Message, Segments, Wire, WireError};
 /// `FetchResponse`: versions 4 to 18, flexible from 12.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FetchResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top level response error code (since version 7).
+    /// Kafka's `ErrorCode`, since version 7.
     pub error_code: i16,
-    /// The fetch session ID, or 0 if this is not part of a fetch session (since version 7).
+    /// Kafka's `SessionId`, since version 7.
     pub session_id: i32,
-    /// The response topics.
+    /// Kafka's `Responses`.
     pub responses: Vec<FetchableTopicResponse>,
-    /// Endpoints for all current-leaders enumerated in PartitionData, with errors
-    /// NOT_LEADER_OR_FOLLOWER & FENCED_LEADER_EPOCH (since version 16).
+    /// Kafka's `NodeEndpoints`, tag 0, since version 16.
     pub node_endpoints: Vec<NodeEndpoint>,
 }
 
@@ -79,11 +77,11 @@ impl Message for FetchResponse {
 /// Part of [`FetchResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FetchableTopicResponse {
-    /// The topic name (until version 12).
+    /// Kafka's `Topic`, until version 12.
     pub topic: String,
-    /// The unique topic ID (since version 13).
+    /// Kafka's `TopicId`, since version 13.
     pub topic_id: Uuid,
-    /// The topic partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -116,33 +114,27 @@ impl Wire for FetchableTopicResponse {
 /// Part of [`FetchResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code, or 0 if there was no fetch error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The current high water mark.
+    /// Kafka's `HighWatermark`.
     pub high_watermark: i64,
-    /// The last stable offset (or LSO) of the partition. This is the last offset such that the
-    /// state of all transactional records prior to this offset have been decided (ABORTED or
-    /// COMMITTED).
+    /// Kafka's `LastStableOffset`.
     pub last_stable_offset: i64,
-    /// The current log start offset (since version 5).
+    /// Kafka's `LogStartOffset`, since version 5.
     pub log_start_offset: i64,
-    /// In case divergence is detected based on the `LastFetchedEpoch` and `FetchOffset` in the
-    /// request, this field indicates the largest epoch and its end offset such that subsequent
-    /// records are known to diverge (since version 12).
+    /// Kafka's `DivergingEpoch`, tag 0, since version 12.
     pub diverging_epoch: EpochEndOffset,
-    /// The current leader of the partition (since version 12).
+    /// Kafka's `CurrentLeader`, tag 1, since version 12.
     pub current_leader: LeaderIdAndEpoch,
-    /// In the case of fetching an offset less than the LogStartOffset, this is the end offset and
-    /// epoch that should be used in the FetchSnapshot request (since version 12).
+    /// Kafka's `SnapshotId`, tag 2, since version 12.
     pub snapshot_id: SnapshotId,
-    /// The aborted transactions.
+    /// Kafka's `AbortedTransactions`.
     pub aborted_transactions: Option<Vec<AbortedTransaction>>,
-    /// The preferred read replica for the consumer to use on its next fetch request (since version
-    /// 11).
+    /// Kafka's `PreferredReadReplica`, since version 11.
     pub preferred_read_replica: i32,
-    /// The record data.
+    /// Kafka's `Records`.
     pub records: Option<Segments>,
 }
 
@@ -238,9 +230,9 @@ impl Wire for PartitionData {
 /// Part of [`FetchResponse`]: since version 12.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochEndOffset {
-    /// The largest epoch.
+    /// Kafka's `Epoch`.
     pub epoch: i32,
-    /// The end offset of the epoch.
+    /// Kafka's `EndOffset`.
     pub end_offset: i64,
 }
 
@@ -270,9 +262,9 @@ impl Wire for EpochEndOffset {
 /// Part of [`FetchResponse`]: since version 12.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeaderIdAndEpoch {
-    /// The ID of the current leader or -1 if the leader is unknown.
+    /// Kafka's `LeaderId`.
     pub leader_id: i32,
-    /// The latest known leader epoch.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
 }
 
@@ -302,9 +294,9 @@ impl Wire for LeaderIdAndEpoch {
 /// Part of [`FetchResponse`]: since version 12.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SnapshotId {
-    /// The end offset of the epoch.
+    /// Kafka's `EndOffset`.
     pub end_offset: i64,
-    /// The largest epoch.
+    /// Kafka's `Epoch`.
     pub epoch: i32,
 }
 
@@ -334,9 +326,9 @@ impl Wire for SnapshotId {
 /// Part of [`FetchResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AbortedTransaction {
-    /// The producer id associated with the aborted transaction.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The first offset in the aborted transaction.
+    /// Kafka's `FirstOffset`.
     pub first_offset: i64,
 }
 
@@ -360,13 +352,13 @@ impl Wire for AbortedTransaction {
 /// Part of [`FetchResponse`]: since version 16.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeEndpoint {
-    /// The ID of the associated node.
+    /// Kafka's `NodeId`.
     pub node_id: i32,
-    /// The node's hostname.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The node's port.
+    /// Kafka's `Port`.
     pub port: i32,
-    /// The rack of the node, or null if it has not been assigned to a rack.
+    /// Kafka's `Rack`.
     pub rack: Option<String>,
 }
 

@@ -11,11 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `FindCoordinatorRequest`: versions 0 to 6, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FindCoordinatorRequest {
-    /// The coordinator key (until version 3).
+    /// Kafka's `Key`, until version 3.
     pub key: String,
-    /// The coordinator key type. (group, transaction, share) (since version 1).
+    /// Kafka's `KeyType`, since version 1.
     pub key_type: i8,
-    /// The coordinator keys (since version 4).
+    /// Kafka's `CoordinatorKeys`, since version 4.
     pub coordinator_keys: Vec<String>,
 }
 

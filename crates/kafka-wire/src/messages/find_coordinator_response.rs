@@ -11,20 +11,19 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `FindCoordinatorResponse`: versions 0 to 6, flexible from 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FindCoordinatorResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 1).
+    /// Kafka's `ThrottleTimeMs`, since version 1.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error (until version 3).
+    /// Kafka's `ErrorCode`, until version 3.
     pub error_code: i16,
-    /// The error message, or null if there was no error (versions 1 to 3).
+    /// Kafka's `ErrorMessage`, versions 1 to 3.
     pub error_message: Option<String>,
-    /// The node id (until version 3).
+    /// Kafka's `NodeId`, until version 3.
     pub node_id: i32,
-    /// The host name (until version 3).
+    /// Kafka's `Host`, until version 3.
     pub host: String,
-    /// The port (until version 3).
+    /// Kafka's `Port`, until version 3.
     pub port: i32,
-    /// Each coordinator result in the response (since version 4).
+    /// Kafka's `Coordinators`, since version 4.
     pub coordinators: Vec<Coordinator>,
 }
 
@@ -109,17 +108,17 @@ impl Message for FindCoordinatorResponse {
 /// Part of [`FindCoordinatorResponse`]: since version 4.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Coordinator {
-    /// The coordinator key.
+    /// Kafka's `Key`.
     pub key: String,
-    /// The node id.
+    /// Kafka's `NodeId`.
     pub node_id: i32,
-    /// The host name.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The port.
+    /// Kafka's `Port`.
     pub port: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

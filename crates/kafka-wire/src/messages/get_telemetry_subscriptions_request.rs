@@ -12,7 +12,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `GetTelemetrySubscriptionsRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTelemetrySubscriptionsRequest {
-    /// Unique id for this client instance, must be set to 0 on the first request.
+    /// Kafka's `ClientInstanceId`.
     pub client_instance_id: Uuid,
 }
 

@@ -12,26 +12,23 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `GetTelemetrySubscriptionsResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTelemetrySubscriptionsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// Assigned client instance id if ClientInstanceId was 0 in the request, else 0.
+    /// Kafka's `ClientInstanceId`.
     pub client_instance_id: Uuid,
-    /// Unique identifier for the current subscription set for this client instance.
+    /// Kafka's `SubscriptionId`.
     pub subscription_id: i32,
-    /// Compression types that broker accepts for the PushTelemetryRequest.
+    /// Kafka's `AcceptedCompressionTypes`.
     pub accepted_compression_types: Vec<i8>,
-    /// Configured push interval, which is the lowest configured interval in the current
-    /// subscription set.
+    /// Kafka's `PushIntervalMs`.
     pub push_interval_ms: i32,
-    /// The maximum bytes of binary data the broker accepts in PushTelemetryRequest.
+    /// Kafka's `TelemetryMaxBytes`.
     pub telemetry_max_bytes: i32,
-    /// Flag to indicate monotonic/counter metrics are to be emitted as deltas or cumulative values.
+    /// Kafka's `DeltaTemporality`.
     pub delta_temporality: bool,
-    /// Requested metrics prefix string match. Empty array: No metrics subscribed, Array\[0] empty
-    /// string: All metrics subscribed.
+    /// Kafka's `RequestedMetrics`.
     pub requested_metrics: Vec<String>,
 }
 

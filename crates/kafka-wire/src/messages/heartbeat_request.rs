@@ -11,13 +11,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `HeartbeatRequest`: versions 0 to 4, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeartbeatRequest {
-    /// The group id.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The generation of the group.
+    /// Kafka's `GenerationId`.
     pub generation_id: i32,
-    /// The member ID.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The unique identifier of the consumer instance provided by end user (since version 3).
+    /// Kafka's `GroupInstanceId`, since version 3.
     pub group_instance_id: Option<String>,
 }
 

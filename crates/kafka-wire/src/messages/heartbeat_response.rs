@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `HeartbeatResponse`: versions 0 to 4, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeartbeatResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 1).
+    /// Kafka's `ThrottleTimeMs`, since version 1.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `IncrementalAlterConfigsRequest`: versions 0 to 1, flexible from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IncrementalAlterConfigsRequest {
-    /// The incremental updates for each resource.
+    /// Kafka's `Resources`.
     pub resources: Vec<AlterConfigsResource>,
-    /// True if we should validate the request, but not change the configurations.
+    /// Kafka's `ValidateOnly`.
     pub validate_only: bool,
 }
 
@@ -42,11 +42,11 @@ impl Message for IncrementalAlterConfigsRequest {
 /// Part of [`IncrementalAlterConfigsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlterConfigsResource {
-    /// The resource type.
+    /// Kafka's `ResourceType`.
     pub resource_type: i8,
-    /// The resource name.
+    /// Kafka's `ResourceName`.
     pub resource_name: String,
-    /// The configurations.
+    /// Kafka's `Configs`.
     pub configs: Vec<AlterableConfig>,
 }
 
@@ -75,11 +75,11 @@ impl Wire for AlterConfigsResource {
 /// Part of [`IncrementalAlterConfigsRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlterableConfig {
-    /// The configuration key name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The type (Set, Delete, Append, Subtract) of operation.
+    /// Kafka's `ConfigOperation`.
     pub config_operation: i8,
-    /// The value to set for the configuration key.
+    /// Kafka's `Value`.
     pub value: Option<String>,
 }
 

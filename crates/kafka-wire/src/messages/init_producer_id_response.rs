@@ -11,20 +11,17 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `InitProducerIdResponse`: versions 0 to 6, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InitProducerIdResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The current producer id.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The current epoch associated with the producer id.
+    /// Kafka's `ProducerEpoch`.
     pub producer_epoch: i16,
-    /// The producer id for ongoing transaction when KeepPreparedTxn is used, -1 if there is no
-    /// transaction ongoing (since version 6).
+    /// Kafka's `OngoingTxnProducerId`, since version 6.
     pub ongoing_txn_producer_id: i64,
-    /// The epoch associated with the producer id for ongoing transaction when KeepPreparedTxn is
-    /// used, -1 if there is no transaction ongoing (since version 6).
+    /// Kafka's `OngoingTxnProducerEpoch`, since version 6.
     pub ongoing_txn_producer_epoch: i16,
 }
 

@@ -12,9 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `InitializeShareGroupStateRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InitializeShareGroupStateRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The data for the topics.
+    /// Kafka's `Topics`.
     pub topics: Vec<InitializeStateData>,
 }
 
@@ -44,9 +44,9 @@ impl Message for InitializeShareGroupStateRequest {
 /// Part of [`InitializeShareGroupStateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InitializeStateData {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The data for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -70,11 +70,11 @@ impl Wire for InitializeStateData {
 /// Part of [`InitializeShareGroupStateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The state epoch for this share-partition.
+    /// Kafka's `StateEpoch`.
     pub state_epoch: i32,
-    /// The share-partition start offset, or -1 if the start offset is not being initialized.
+    /// Kafka's `StartOffset`.
     pub start_offset: i64,
 }
 

@@ -12,7 +12,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `InitializeShareGroupStateResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InitializeShareGroupStateResponse {
-    /// The initialization results.
+    /// Kafka's `Results`.
     pub results: Vec<InitializeStateResult>,
 }
 
@@ -41,9 +41,9 @@ impl Message for InitializeShareGroupStateResponse {
 /// Part of [`InitializeShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InitializeStateResult {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The results for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionResult>,
 }
 
@@ -67,11 +67,11 @@ impl Wire for InitializeStateResult {
 /// Part of [`InitializeShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionResult {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

@@ -13,23 +13,21 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `JoinGroupRequest`: versions 0 to 9, flexible from 6.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JoinGroupRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The coordinator considers the consumer dead if it receives no heartbeat after this timeout
-    /// in milliseconds.
+    /// Kafka's `SessionTimeoutMs`.
     pub session_timeout_ms: i32,
-    /// The maximum time in milliseconds that the coordinator will wait for each member to rejoin
-    /// when rebalancing the group (since version 1).
+    /// Kafka's `RebalanceTimeoutMs`, since version 1.
     pub rebalance_timeout_ms: i32,
-    /// The member id assigned by the group coordinator.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The unique identifier of the consumer instance provided by end user (since version 5).
+    /// Kafka's `GroupInstanceId`, since version 5.
     pub group_instance_id: Option<String>,
-    /// The unique name the for class of protocols implemented by the group we want to join.
+    /// Kafka's `ProtocolType`.
     pub protocol_type: String,
-    /// The list of protocols that the member supports.
+    /// Kafka's `Protocols`.
     pub protocols: Vec<JoinGroupRequestProtocol>,
-    /// The reason why the member (re-)joins the group (since version 8).
+    /// Kafka's `Reason`, since version 8.
     pub reason: Option<String>,
 }
 
@@ -97,9 +95,9 @@ impl Message for JoinGroupRequest {
 /// Part of [`JoinGroupRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JoinGroupRequestProtocol {
-    /// The protocol name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The protocol metadata.
+    /// Kafka's `Metadata`.
     pub metadata: Bytes,
 }
 

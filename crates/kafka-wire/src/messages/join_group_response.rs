@@ -13,24 +13,23 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `JoinGroupResponse`: versions 0 to 9, flexible from 6.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JoinGroupResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 2).
+    /// Kafka's `ThrottleTimeMs`, since version 2.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The generation ID of the group.
+    /// Kafka's `GenerationId`.
     pub generation_id: i32,
-    /// The group protocol name (since version 7).
+    /// Kafka's `ProtocolType`, since version 7.
     pub protocol_type: Option<String>,
-    /// The group protocol selected by the coordinator.
+    /// Kafka's `ProtocolName`.
     pub protocol_name: Option<String>,
-    /// The leader of the group.
+    /// Kafka's `Leader`.
     pub leader: String,
-    /// True if the leader must skip running the assignment (since version 9).
+    /// Kafka's `SkipAssignment`, since version 9.
     pub skip_assignment: bool,
-    /// The member ID assigned by the group coordinator.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The group members.
+    /// Kafka's `Members`.
     pub members: Vec<JoinGroupResponseMember>,
 }
 
@@ -109,11 +108,11 @@ impl Message for JoinGroupResponse {
 /// Part of [`JoinGroupResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JoinGroupResponseMember {
-    /// The group member ID.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The unique identifier of the consumer instance provided by end user (since version 5).
+    /// Kafka's `GroupInstanceId`, since version 5.
     pub group_instance_id: Option<String>,
-    /// The group member metadata.
+    /// Kafka's `Metadata`.
     pub metadata: Bytes,
 }
 

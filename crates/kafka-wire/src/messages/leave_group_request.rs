@@ -11,11 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `LeaveGroupRequest`: versions 0 to 5, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LeaveGroupRequest {
-    /// The ID of the group to leave.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The member ID to remove from the group (until version 2).
+    /// Kafka's `MemberId`, until version 2.
     pub member_id: String,
-    /// List of leaving member identities (since version 3).
+    /// Kafka's `Members`, since version 3.
     pub members: Vec<MemberIdentity>,
 }
 
@@ -58,11 +58,11 @@ impl Message for LeaveGroupRequest {
 /// Part of [`LeaveGroupRequest`]: since version 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemberIdentity {
-    /// The member ID to remove from the group.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The group instance ID to remove from the group.
+    /// Kafka's `GroupInstanceId`.
     pub group_instance_id: Option<String>,
-    /// The reason why the member left the group (since version 5).
+    /// Kafka's `Reason`, since version 5.
     pub reason: Option<String>,
 }
 

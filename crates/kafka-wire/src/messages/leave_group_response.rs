@@ -11,12 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `LeaveGroupResponse`: versions 0 to 5, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LeaveGroupResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 1).
+    /// Kafka's `ThrottleTimeMs`, since version 1.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// List of leaving member responses (since version 3).
+    /// Kafka's `Members`, since version 3.
     pub members: Vec<MemberResponse>,
 }
 
@@ -57,11 +56,11 @@ impl Message for LeaveGroupResponse {
 /// Part of [`LeaveGroupResponse`]: since version 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemberResponse {
-    /// The member ID to remove from the group.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The group instance ID to remove from the group.
+    /// Kafka's `GroupInstanceId`.
     pub group_instance_id: Option<String>,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

@@ -11,8 +11,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListConfigResourcesRequest`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListConfigResourcesRequest {
-    /// The list of resource type. If the list is empty, it uses default supported config resource
-    /// types (since version 1).
+    /// Kafka's `ResourceTypes`, since version 1.
     pub resource_types: Vec<i8>,
 }
 

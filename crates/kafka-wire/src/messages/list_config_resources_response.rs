@@ -10,12 +10,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListConfigResourcesResponse`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListConfigResourcesResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// Each config resource in the response.
+    /// Kafka's `ConfigResources`.
     pub config_resources: Vec<ConfigResource>,
 }
 
@@ -50,9 +49,9 @@ impl Message for ListConfigResourcesResponse {
 /// Part of [`ListConfigResourcesResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigResource {
-    /// The resource name.
+    /// Kafka's `ResourceName`.
     pub resource_name: String,
-    /// The resource type (since version 1).
+    /// Kafka's `ResourceType`, since version 1.
     pub resource_type: i8,
 }
 

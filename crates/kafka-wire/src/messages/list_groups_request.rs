@@ -11,11 +11,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListGroupsRequest`: versions 0 to 5, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGroupsRequest {
-    /// The states of the groups we want to list. If empty, all groups are returned with their state
-    /// (since version 4).
+    /// Kafka's `StatesFilter`, since version 4.
     pub states_filter: Vec<String>,
-    /// The types of the groups we want to list. If empty, all groups are returned with their type
-    /// (since version 5).
+    /// Kafka's `TypesFilter`, since version 5.
     pub types_filter: Vec<String>,
 }
 

@@ -10,12 +10,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListGroupsResponse`: versions 0 to 5, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGroupsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 1).
+    /// Kafka's `ThrottleTimeMs`, since version 1.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// Each group in the response.
+    /// Kafka's `Groups`.
     pub groups: Vec<ListedGroup>,
 }
 
@@ -52,13 +51,13 @@ impl Message for ListGroupsResponse {
 /// Part of [`ListGroupsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListedGroup {
-    /// The group ID.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The group protocol type.
+    /// Kafka's `ProtocolType`.
     pub protocol_type: String,
-    /// The group state name (since version 4).
+    /// Kafka's `GroupState`, since version 4.
     pub group_state: String,
-    /// The group type name (since version 5).
+    /// Kafka's `GroupType`, since version 5.
     pub group_type: String,
 }
 

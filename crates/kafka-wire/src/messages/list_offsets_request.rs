@@ -11,19 +11,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListOffsetsRequest`: versions 1 to 11, flexible from 6.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListOffsetsRequest {
-    /// The broker ID of the requester, or -1 if this request is being made by a normal consumer.
+    /// Kafka's `ReplicaId`.
     pub replica_id: i32,
-    /// This setting controls the visibility of transactional records. Using READ_UNCOMMITTED
-    /// (isolation_level = 0) makes all records visible. With READ_COMMITTED (isolation_level = 1),
-    /// non-transactional and COMMITTED transactional records are visible. To be more concrete,
-    /// READ_COMMITTED returns all data from offsets smaller than the current LSO (last stable
-    /// offset), and enables the inclusion of the list of aborted transactions in the result, which
-    /// allows consumers to discard ABORTED transactional records (since version 2).
+    /// Kafka's `IsolationLevel`, since version 2.
     pub isolation_level: i8,
-    /// Each topic in the request.
+    /// Kafka's `Topics`.
     pub topics: Vec<ListOffsetsTopic>,
-    /// The timeout to await a response in milliseconds for requests that require reading from
-    /// remote storage for topics enabled with tiered storage (since version 10).
+    /// Kafka's `TimeoutMs`, since version 10.
     pub timeout_ms: i32,
 }
 
@@ -66,9 +60,9 @@ impl Message for ListOffsetsRequest {
 /// Part of [`ListOffsetsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListOffsetsTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// Each partition in the request.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<ListOffsetsPartition>,
 }
 
@@ -92,11 +86,11 @@ impl Wire for ListOffsetsTopic {
 /// Part of [`ListOffsetsRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListOffsetsPartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The current leader epoch (since version 4).
+    /// Kafka's `CurrentLeaderEpoch`, since version 4.
     pub current_leader_epoch: i32,
-    /// The current timestamp.
+    /// Kafka's `Timestamp`.
     pub timestamp: i64,
 }
 

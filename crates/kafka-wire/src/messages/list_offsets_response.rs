@@ -11,10 +11,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListOffsetsResponse`: versions 1 to 11, flexible from 6.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListOffsetsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 2).
+    /// Kafka's `ThrottleTimeMs`, since version 2.
     pub throttle_time_ms: i32,
-    /// Each topic in the response.
+    /// Kafka's `Topics`.
     pub topics: Vec<ListOffsetsTopicResponse>,
 }
 
@@ -49,9 +48,9 @@ impl Message for ListOffsetsResponse {
 /// Part of [`ListOffsetsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListOffsetsTopicResponse {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// Each partition in the response.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<ListOffsetsPartitionResponse>,
 }
 
@@ -75,15 +74,15 @@ impl Wire for ListOffsetsTopicResponse {
 /// Part of [`ListOffsetsResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListOffsetsPartitionResponse {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The partition error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The timestamp associated with the returned offset.
+    /// Kafka's `Timestamp`.
     pub timestamp: i64,
-    /// The returned offset.
+    /// Kafka's `Offset`.
     pub offset: i64,
-    /// The leader epoch associated with the returned offset (since version 4).
+    /// Kafka's `LeaderEpoch`, since version 4.
     pub leader_epoch: i32,
 }
 

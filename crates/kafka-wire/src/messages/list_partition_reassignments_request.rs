@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListPartitionReassignmentsRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListPartitionReassignmentsRequest {
-    /// The time in ms to wait for the request to complete.
+    /// Kafka's `TimeoutMs`.
     pub timeout_ms: i32,
-    /// The topics to list partition reassignments for, or null to list everything.
+    /// Kafka's `Topics`.
     pub topics: Option<Vec<ListPartitionReassignmentsTopics>>,
 }
 
@@ -48,9 +48,9 @@ impl Message for ListPartitionReassignmentsRequest {
 /// Part of [`ListPartitionReassignmentsRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPartitionReassignmentsTopics {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The partitions to list partition reassignments for.
+    /// Kafka's `PartitionIndexes`.
     pub partition_indexes: Vec<i32>,
 }
 

@@ -10,14 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListPartitionReassignmentsResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListPartitionReassignmentsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The ongoing reassignments for each topic.
+    /// Kafka's `Topics`.
     pub topics: Vec<OngoingTopicReassignment>,
 }
 
@@ -65,9 +64,9 @@ impl Message for ListPartitionReassignmentsResponse {
 /// Part of [`ListPartitionReassignmentsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OngoingTopicReassignment {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The ongoing reassignments for each partition.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<OngoingPartitionReassignment>,
 }
 
@@ -91,13 +90,13 @@ impl Wire for OngoingTopicReassignment {
 /// Part of [`ListPartitionReassignmentsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OngoingPartitionReassignment {
-    /// The index of the partition.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The current replica set.
+    /// Kafka's `Replicas`.
     pub replicas: Vec<i32>,
-    /// The set of replicas we are currently adding.
+    /// Kafka's `AddingReplicas`.
     pub adding_replicas: Vec<i32>,
-    /// The set of replicas we are currently removing.
+    /// Kafka's `RemovingReplicas`.
     pub removing_replicas: Vec<i32>,
 }
 

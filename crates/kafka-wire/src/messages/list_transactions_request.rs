@@ -11,18 +11,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListTransactionsRequest`: versions 0 to 2, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListTransactionsRequest {
-    /// The transaction states to filter by: if empty, all transactions are returned; if non-empty,
-    /// then only transactions matching one of the filtered states will be returned.
+    /// Kafka's `StateFilters`.
     pub state_filters: Vec<String>,
-    /// The producerIds to filter by: if empty, all transactions will be returned; if non-empty,
-    /// only transactions which match one of the filtered producerIds will be returned.
+    /// Kafka's `ProducerIdFilters`.
     pub producer_id_filters: Vec<i64>,
-    /// Duration (in millis) to filter by: if \< 0, all transactions will be returned; otherwise,
-    /// only transactions running longer than this duration will be returned (since version 1).
+    /// Kafka's `DurationFilter`, since version 1.
     pub duration_filter: i64,
-    /// The transactional ID regular expression pattern to filter by: if it is empty or null, all
-    /// transactions are returned; Otherwise then only the transactions matching the given regular
-    /// expression will be returned (since version 2).
+    /// Kafka's `TransactionalIdPattern`, since version 2.
     pub transactional_id_pattern: Option<String>,
 }
 

@@ -10,15 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ListTransactionsResponse`: versions 0 to 2, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTransactionsResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// Set of state filters provided in the request which were unknown to the transaction
-    /// coordinator.
+    /// Kafka's `UnknownStateFilters`.
     pub unknown_state_filters: Vec<String>,
-    /// The current state of the transaction for the transactional id.
+    /// Kafka's `TransactionStates`.
     pub transaction_states: Vec<TransactionState>,
 }
 
@@ -55,11 +53,11 @@ impl Message for ListTransactionsResponse {
 /// Part of [`ListTransactionsResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactionState {
-    /// The transactional id.
+    /// Kafka's `TransactionalId`.
     pub transactional_id: String,
-    /// The producer id.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The current transaction state of the producer.
+    /// Kafka's `TransactionState`.
     pub transaction_state: String,
 }
 

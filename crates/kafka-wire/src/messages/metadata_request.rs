@@ -13,14 +13,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `MetadataRequest`: versions 0 to 13, flexible from 9.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetadataRequest {
-    /// The topics to fetch metadata for.
+    /// Kafka's `Topics`.
     pub topics: Option<Vec<MetadataRequestTopic>>,
-    /// If this is true, the broker may auto-create topics that we requested which do not already
-    /// exist, if it is configured to do so (since version 4).
+    /// Kafka's `AllowAutoTopicCreation`, since version 4.
     pub allow_auto_topic_creation: bool,
-    /// Whether to include cluster authorized operations (versions 8 to 10).
+    /// Kafka's `IncludeClusterAuthorizedOperations`, versions 8 to 10.
     pub include_cluster_authorized_operations: bool,
-    /// Whether to include topic authorized operations (since version 8).
+    /// Kafka's `IncludeTopicAuthorizedOperations`, since version 8.
     pub include_topic_authorized_operations: bool,
 }
 
@@ -95,9 +94,9 @@ impl Message for MetadataRequest {
 /// Part of [`MetadataRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetadataRequestTopic {
-    /// The topic id (since version 10).
+    /// Kafka's `TopicId`, since version 10.
     pub topic_id: Uuid,
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: Option<String>,
 }
 

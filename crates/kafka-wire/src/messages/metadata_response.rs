@@ -13,20 +13,19 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `MetadataResponse`: versions 0 to 13, flexible from 9.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetadataResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 3).
+    /// Kafka's `ThrottleTimeMs`, since version 3.
     pub throttle_time_ms: i32,
-    /// A list of brokers present in the cluster.
+    /// Kafka's `Brokers`.
     pub brokers: Vec<MetadataResponseBroker>,
-    /// The cluster ID that responding broker belongs to (since version 2).
+    /// Kafka's `ClusterId`, since version 2.
     pub cluster_id: Option<String>,
-    /// The ID of the controller broker (since version 1).
+    /// Kafka's `ControllerId`, since version 1.
     pub controller_id: i32,
-    /// Each topic in the response.
+    /// Kafka's `Topics`.
     pub topics: Vec<MetadataResponseTopic>,
-    /// 32-bit bitfield to represent authorized operations for this cluster (versions 8 to 10).
+    /// Kafka's `ClusterAuthorizedOperations`, versions 8 to 10.
     pub cluster_authorized_operations: i32,
-    /// The top-level error code, or 0 if there was no error (since version 13).
+    /// Kafka's `ErrorCode`, since version 13.
     pub error_code: i16,
 }
 
@@ -99,13 +98,13 @@ impl Message for MetadataResponse {
 /// Part of [`MetadataResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetadataResponseBroker {
-    /// The broker ID.
+    /// Kafka's `NodeId`.
     pub node_id: i32,
-    /// The broker hostname.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The broker port.
+    /// Kafka's `Port`.
     pub port: i32,
-    /// The rack of the broker, or null if it has not been assigned to a rack (since version 1).
+    /// Kafka's `Rack`, since version 1.
     pub rack: Option<String>,
 }
 
@@ -138,19 +137,17 @@ impl Wire for MetadataResponseBroker {
 /// Part of [`MetadataResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetadataResponseTopic {
-    /// The topic error, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The topic name. Null for non-existing topics queried by ID. This is never null when
-    /// ErrorCode is zero. One of Name and TopicId is always populated.
+    /// Kafka's `Name`.
     pub name: Option<String>,
-    /// The topic id. Zero for non-existing topics queried by name. This is never zero when
-    /// ErrorCode is zero. One of Name and TopicId is always populated (since version 10).
+    /// Kafka's `TopicId`, since version 10.
     pub topic_id: Uuid,
-    /// True if the topic is internal (since version 1).
+    /// Kafka's `IsInternal`, since version 1.
     pub is_internal: bool,
-    /// Each partition in the topic.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<MetadataResponsePartition>,
-    /// 32-bit bitfield to represent authorized operations for this topic (since version 8).
+    /// Kafka's `TopicAuthorizedOperations`, since version 8.
     pub topic_authorized_operations: i32,
 }
 
@@ -210,19 +207,19 @@ impl Wire for MetadataResponseTopic {
 /// Part of [`MetadataResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetadataResponsePartition {
-    /// The partition error, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The ID of the leader broker.
+    /// Kafka's `LeaderId`.
     pub leader_id: i32,
-    /// The leader epoch of this partition (since version 7).
+    /// Kafka's `LeaderEpoch`, since version 7.
     pub leader_epoch: i32,
-    /// The set of all nodes that host this partition.
+    /// Kafka's `ReplicaNodes`.
     pub replica_nodes: Vec<i32>,
-    /// The set of nodes that are in sync with the leader for this partition.
+    /// Kafka's `IsrNodes`.
     pub isr_nodes: Vec<i32>,
-    /// The set of offline replicas of this partition (since version 5).
+    /// Kafka's `OfflineReplicas`, since version 5.
     pub offline_replicas: Vec<i32>,
 }
 

@@ -13,18 +13,17 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `OffsetCommitRequest`: versions 2 to 10, flexible from 8.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffsetCommitRequest {
-    /// The unique group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The generation of the group if using the classic group protocol or the member epoch if using
-    /// the consumer protocol.
+    /// Kafka's `GenerationIdOrMemberEpoch`.
     pub generation_id_or_member_epoch: i32,
-    /// The member ID assigned by the group coordinator.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The unique identifier of the consumer instance provided by end user (since version 7).
+    /// Kafka's `GroupInstanceId`, since version 7.
     pub group_instance_id: Option<String>,
-    /// The time period in ms to retain the offset (until version 4).
+    /// Kafka's `RetentionTimeMs`, until version 4.
     pub retention_time_ms: i64,
-    /// The topics to commit offsets for.
+    /// Kafka's `Topics`.
     pub topics: Vec<OffsetCommitRequestTopic>,
 }
 
@@ -84,11 +83,11 @@ impl Message for OffsetCommitRequest {
 /// Part of [`OffsetCommitRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetCommitRequestTopic {
-    /// The topic name (until version 9).
+    /// Kafka's `Name`, until version 9.
     pub name: String,
-    /// The topic ID (since version 10).
+    /// Kafka's `TopicId`, since version 10.
     pub topic_id: Uuid,
-    /// Each partition to commit offsets for.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<OffsetCommitRequestPartition>,
 }
 
@@ -121,13 +120,13 @@ impl Wire for OffsetCommitRequestTopic {
 /// Part of [`OffsetCommitRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffsetCommitRequestPartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The message offset to be committed.
+    /// Kafka's `CommittedOffset`.
     pub committed_offset: i64,
-    /// The leader epoch of this partition (since version 6).
+    /// Kafka's `CommittedLeaderEpoch`, since version 6.
     pub committed_leader_epoch: i32,
-    /// Any associated metadata the client wants to keep.
+    /// Kafka's `CommittedMetadata`.
     pub committed_metadata: Option<String>,
 }
 

@@ -12,10 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `OffsetCommitResponse`: versions 2 to 10, flexible from 8.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetCommitResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 3).
+    /// Kafka's `ThrottleTimeMs`, since version 3.
     pub throttle_time_ms: i32,
-    /// The responses for each topic.
+    /// Kafka's `Topics`.
     pub topics: Vec<OffsetCommitResponseTopic>,
 }
 
@@ -50,11 +49,11 @@ impl Message for OffsetCommitResponse {
 /// Part of [`OffsetCommitResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetCommitResponseTopic {
-    /// The topic name (until version 9).
+    /// Kafka's `Name`, until version 9.
     pub name: String,
-    /// The topic ID (since version 10).
+    /// Kafka's `TopicId`, since version 10.
     pub topic_id: Uuid,
-    /// The responses for each partition in the topic.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<OffsetCommitResponsePartition>,
 }
 
@@ -87,9 +86,9 @@ impl Wire for OffsetCommitResponseTopic {
 /// Part of [`OffsetCommitResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetCommitResponsePartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

@@ -9,9 +9,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `OffsetDeleteRequest`: versions 0, none of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetDeleteRequest {
-    /// The unique group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The topics to delete offsets for.
+    /// Kafka's `Topics`.
     pub topics: Vec<OffsetDeleteRequestTopic>,
 }
 
@@ -38,9 +38,9 @@ impl Message for OffsetDeleteRequest {
 /// Part of [`OffsetDeleteRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetDeleteRequestTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// Each partition to delete offsets for.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<OffsetDeleteRequestPartition>,
 }
 
@@ -61,7 +61,7 @@ impl Wire for OffsetDeleteRequestTopic {
 /// Part of [`OffsetDeleteRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetDeleteRequestPartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
 }
 

@@ -9,12 +9,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `OffsetDeleteResponse`: versions 0, none of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetDeleteResponse {
-    /// The top-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The responses for each topic.
+    /// Kafka's `Topics`.
     pub topics: Vec<OffsetDeleteResponseTopic>,
 }
 
@@ -46,9 +45,9 @@ impl Message for OffsetDeleteResponse {
 /// Part of [`OffsetDeleteResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetDeleteResponseTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The responses for each partition in the topic.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<OffsetDeleteResponsePartition>,
 }
 
@@ -69,9 +68,9 @@ impl Wire for OffsetDeleteResponseTopic {
 /// Part of [`OffsetDeleteResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetDeleteResponsePartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

@@ -13,15 +13,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `OffsetFetchRequest`: versions 1 to 10, flexible from 6.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffsetFetchRequest {
-    /// The group to fetch offsets for (until version 7).
+    /// Kafka's `GroupId`, until version 7.
     pub group_id: String,
-    /// Each topic we would like to fetch offsets for, or null to fetch offsets for all topics
-    /// (until version 7).
+    /// Kafka's `Topics`, until version 7.
     pub topics: Option<Vec<OffsetFetchRequestTopic>>,
-    /// Each group we would like to fetch offsets for (since version 8).
+    /// Kafka's `Groups`, since version 8.
     pub groups: Vec<OffsetFetchRequestGroup>,
-    /// Whether broker should hold on returning unstable offsets but set a retriable error code for
-    /// the partitions (since version 7).
+    /// Kafka's `RequireStable`, since version 7.
     pub require_stable: bool,
 }
 
@@ -93,9 +91,9 @@ impl Message for OffsetFetchRequest {
 /// Part of [`OffsetFetchRequest`]: until version 7.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetFetchRequestTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The partition indexes we would like to fetch offsets for.
+    /// Kafka's `PartitionIndexes`.
     pub partition_indexes: Vec<i32>,
 }
 
@@ -119,13 +117,13 @@ impl Wire for OffsetFetchRequestTopic {
 /// Part of [`OffsetFetchRequest`]: since version 8.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffsetFetchRequestGroup {
-    /// The group ID.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The member id (since version 9).
+    /// Kafka's `MemberId`, since version 9.
     pub member_id: Option<String>,
-    /// The member epoch if using the new consumer protocol (KIP-848) (since version 9).
+    /// Kafka's `MemberEpoch`, since version 9.
     pub member_epoch: i32,
-    /// Each topic we would like to fetch offsets for, or null to fetch offsets for all topics.
+    /// Kafka's `Topics`.
     pub topics: Option<Vec<OffsetFetchRequestTopics>>,
 }
 
@@ -169,11 +167,11 @@ impl Wire for OffsetFetchRequestGroup {
 /// Part of [`OffsetFetchRequest`]: since version 8.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetFetchRequestTopics {
-    /// The topic name (until version 9).
+    /// Kafka's `Name`, until version 9.
     pub name: String,
-    /// The topic ID (since version 10).
+    /// Kafka's `TopicId`, since version 10.
     pub topic_id: Uuid,
-    /// The partition indexes we would like to fetch offsets for.
+    /// Kafka's `PartitionIndexes`.
     pub partition_indexes: Vec<i32>,
 }
 

@@ -13,14 +13,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `OffsetFetchResponse`: versions 1 to 10, flexible from 6.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetFetchResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 3).
+    /// Kafka's `ThrottleTimeMs`, since version 3.
     pub throttle_time_ms: i32,
-    /// The responses per topic (until version 7).
+    /// Kafka's `Topics`, until version 7.
     pub topics: Vec<OffsetFetchResponseTopic>,
-    /// The top-level error code, or 0 if there was no error (versions 2 to 7).
+    /// Kafka's `ErrorCode`, versions 2 to 7.
     pub error_code: i16,
-    /// The responses per group id (since version 8).
+    /// Kafka's `Groups`, since version 8.
     pub groups: Vec<OffsetFetchResponseGroup>,
 }
 
@@ -69,9 +68,9 @@ impl Message for OffsetFetchResponse {
 /// Part of [`OffsetFetchResponse`]: until version 7.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetFetchResponseTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The responses per partition.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<OffsetFetchResponsePartition>,
 }
 
@@ -95,15 +94,15 @@ impl Wire for OffsetFetchResponseTopic {
 /// Part of [`OffsetFetchResponse`]: until version 7.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffsetFetchResponsePartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The committed message offset.
+    /// Kafka's `CommittedOffset`.
     pub committed_offset: i64,
-    /// The leader epoch (since version 5).
+    /// Kafka's `CommittedLeaderEpoch`, since version 5.
     pub committed_leader_epoch: i32,
-    /// The partition metadata.
+    /// Kafka's `Metadata`.
     pub metadata: Option<String>,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 
@@ -150,11 +149,11 @@ impl Wire for OffsetFetchResponsePartition {
 /// Part of [`OffsetFetchResponse`]: since version 8.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetFetchResponseGroup {
-    /// The group ID.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The responses per topic.
+    /// Kafka's `Topics`.
     pub topics: Vec<OffsetFetchResponseTopics>,
-    /// The group-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 
@@ -183,11 +182,11 @@ impl Wire for OffsetFetchResponseGroup {
 /// Part of [`OffsetFetchResponse`]: since version 8.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetFetchResponseTopics {
-    /// The topic name (until version 9).
+    /// Kafka's `Name`, until version 9.
     pub name: String,
-    /// The topic ID (since version 10).
+    /// Kafka's `TopicId`, since version 10.
     pub topic_id: Uuid,
-    /// The responses per partition.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<OffsetFetchResponsePartitions>,
 }
 
@@ -220,15 +219,15 @@ impl Wire for OffsetFetchResponseTopics {
 /// Part of [`OffsetFetchResponse`]: since version 8.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffsetFetchResponsePartitions {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The committed message offset.
+    /// Kafka's `CommittedOffset`.
     pub committed_offset: i64,
-    /// The leader epoch.
+    /// Kafka's `CommittedLeaderEpoch`.
     pub committed_leader_epoch: i32,
-    /// The partition metadata.
+    /// Kafka's `Metadata`.
     pub metadata: Option<String>,
-    /// The partition-level error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `OffsetForLeaderEpochRequest`: versions 2 to 4, flexible from 4.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffsetForLeaderEpochRequest {
-    /// The broker ID of the follower, of -1 if this request is from a consumer (since version 3).
+    /// Kafka's `ReplicaId`, since version 3.
     pub replica_id: i32,
-    /// Each topic to get offsets for.
+    /// Kafka's `Topics`.
     pub topics: Vec<OffsetForLeaderTopic>,
 }
 
@@ -53,9 +53,9 @@ impl Message for OffsetForLeaderEpochRequest {
 /// Part of [`OffsetForLeaderEpochRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetForLeaderTopic {
-    /// The topic name.
+    /// Kafka's `Topic`.
     pub topic: String,
-    /// Each partition to get offsets for.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<OffsetForLeaderPartition>,
 }
 
@@ -79,14 +79,11 @@ impl Wire for OffsetForLeaderTopic {
 /// Part of [`OffsetForLeaderEpochRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffsetForLeaderPartition {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// An epoch used to fence consumers/replicas with old metadata. If the epoch provided by the
-    /// client is larger than the current epoch known to the broker, then the UNKNOWN_LEADER_EPOCH
-    /// error code will be returned. If the provided epoch is smaller, then the FENCED_LEADER_EPOCH
-    /// error code will be returned.
+    /// Kafka's `CurrentLeaderEpoch`.
     pub current_leader_epoch: i32,
-    /// The epoch to look up an offset for.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
 }
 

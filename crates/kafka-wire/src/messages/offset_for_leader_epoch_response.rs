@@ -10,10 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `OffsetForLeaderEpochResponse`: versions 2 to 4, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetForLeaderEpochResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// Each topic we fetched offsets for.
+    /// Kafka's `Topics`.
     pub topics: Vec<OffsetForLeaderTopicResult>,
 }
 
@@ -43,9 +42,9 @@ impl Message for OffsetForLeaderEpochResponse {
 /// Part of [`OffsetForLeaderEpochResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OffsetForLeaderTopicResult {
-    /// The topic name.
+    /// Kafka's `Topic`.
     pub topic: String,
-    /// Each partition in the topic we fetched offsets for.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<EpochEndOffset>,
 }
 
@@ -69,13 +68,13 @@ impl Wire for OffsetForLeaderTopicResult {
 /// Part of [`OffsetForLeaderEpochResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochEndOffset {
-    /// The error code 0, or if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The leader epoch of the partition.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
-    /// The end offset of the epoch.
+    /// Kafka's `EndOffset`.
     pub end_offset: i64,
 }
 

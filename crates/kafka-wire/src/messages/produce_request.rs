@@ -14,15 +14,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ProduceRequest`: versions 3 to 13, flexible from 9.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProduceRequest {
-    /// The transactional ID, or null if the producer is not transactional.
+    /// Kafka's `TransactionalId`.
     pub transactional_id: Option<String>,
-    /// The number of acknowledgments the producer requires the leader to have received before
-    /// considering a request complete. Allowed values: 0 for no acknowledgments, 1 for only the
-    /// leader and -1 for the full ISR.
+    /// Kafka's `Acks`.
     pub acks: i16,
-    /// The timeout to await a response in milliseconds.
+    /// Kafka's `TimeoutMs`.
     pub timeout_ms: i32,
-    /// Each topic to produce to.
+    /// Kafka's `TopicData`.
     pub topic_data: Vec<TopicProduceData>,
 }
 
@@ -59,11 +57,11 @@ impl Message for ProduceRequest {
 /// Part of [`ProduceRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicProduceData {
-    /// The topic name (until version 12).
+    /// Kafka's `Name`, until version 12.
     pub name: String,
-    /// The unique topic ID (since version 13).
+    /// Kafka's `TopicId`, since version 13.
     pub topic_id: Uuid,
-    /// Each partition to produce to.
+    /// Kafka's `PartitionData`.
     pub partition_data: Vec<PartitionProduceData>,
 }
 
@@ -96,9 +94,9 @@ impl Wire for TopicProduceData {
 /// Part of [`ProduceRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionProduceData {
-    /// The partition index.
+    /// Kafka's `Index`.
     pub index: i32,
-    /// The record data to be produced.
+    /// Kafka's `Records`.
     pub records: Option<BytesMut>,
 }
 

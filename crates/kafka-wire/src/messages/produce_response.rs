@@ -13,13 +13,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ProduceResponse`: versions 3 to 13, flexible from 9.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProduceResponse {
-    /// Each produce response.
+    /// Kafka's `Responses`.
     pub responses: Vec<TopicProduceResponse>,
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// Endpoints for all current-leaders enumerated in PartitionProduceResponses, with errors
-    /// NOT_LEADER_OR_FOLLOWER (since version 10).
+    /// Kafka's `NodeEndpoints`, tag 0, since version 10.
     pub node_endpoints: Vec<NodeEndpoint>,
 }
 
@@ -65,11 +63,11 @@ impl Message for ProduceResponse {
 /// Part of [`ProduceResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicProduceResponse {
-    /// The topic name (until version 12).
+    /// Kafka's `Name`, until version 12.
     pub name: String,
-    /// The unique topic ID (since version 13).
+    /// Kafka's `TopicId`, since version 13.
     pub topic_id: Uuid,
-    /// Each partition that we produced to within the topic.
+    /// Kafka's `PartitionResponses`.
     pub partition_responses: Vec<PartitionProduceResponse>,
 }
 
@@ -102,24 +100,21 @@ impl Wire for TopicProduceResponse {
 /// Part of [`ProduceResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionProduceResponse {
-    /// The partition index.
+    /// Kafka's `Index`.
     pub index: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The base offset.
+    /// Kafka's `BaseOffset`.
     pub base_offset: i64,
-    /// The timestamp returned by broker after appending the messages. If CreateTime is used for the
-    /// topic, the timestamp will be -1. If LogAppendTime is used for the topic, the timestamp will
-    /// be the broker local time when the messages are appended.
+    /// Kafka's `LogAppendTimeMs`.
     pub log_append_time_ms: i64,
-    /// The log start offset (since version 5).
+    /// Kafka's `LogStartOffset`, since version 5.
     pub log_start_offset: i64,
-    /// The batch indices of records that caused the batch to be dropped (since version 8).
+    /// Kafka's `RecordErrors`, since version 8.
     pub record_errors: Vec<BatchIndexAndErrorMessage>,
-    /// The global error message summarizing the common root cause of the records that caused the
-    /// batch to be dropped (since version 8).
+    /// Kafka's `ErrorMessage`, since version 8.
     pub error_message: Option<String>,
-    /// The leader broker that the producer should use for future requests (since version 10).
+    /// Kafka's `CurrentLeader`, tag 0, since version 10.
     pub current_leader: LeaderIdAndEpoch,
 }
 
@@ -188,9 +183,9 @@ impl Wire for PartitionProduceResponse {
 /// Part of [`ProduceResponse`]: since version 8.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchIndexAndErrorMessage {
-    /// The batch index of the record that caused the batch to be dropped.
+    /// Kafka's `BatchIndex`.
     pub batch_index: i32,
-    /// The error message of the record that caused the batch to be dropped.
+    /// Kafka's `BatchIndexErrorMessage`.
     pub batch_index_error_message: Option<String>,
 }
 
@@ -215,9 +210,9 @@ impl Wire for BatchIndexAndErrorMessage {
 /// Part of [`ProduceResponse`]: since version 10.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeaderIdAndEpoch {
-    /// The ID of the current leader or -1 if the leader is unknown.
+    /// Kafka's `LeaderId`.
     pub leader_id: i32,
-    /// The latest known leader epoch.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
 }
 
@@ -247,13 +242,13 @@ impl Wire for LeaderIdAndEpoch {
 /// Part of [`ProduceResponse`]: since version 10.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeEndpoint {
-    /// The ID of the associated node.
+    /// Kafka's `NodeId`.
     pub node_id: i32,
-    /// The node's hostname.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The node's port.
+    /// Kafka's `Port`.
     pub port: i32,
-    /// The rack of the node, or null if it has not been assigned to a rack.
+    /// Kafka's `Rack`.
     pub rack: Option<String>,
 }
 

@@ -14,15 +14,15 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `PushTelemetryRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PushTelemetryRequest {
-    /// Unique id for this client instance.
+    /// Kafka's `ClientInstanceId`.
     pub client_instance_id: Uuid,
-    /// Unique identifier for the current subscription.
+    /// Kafka's `SubscriptionId`.
     pub subscription_id: i32,
-    /// Client is terminating the connection.
+    /// Kafka's `Terminating`.
     pub terminating: bool,
-    /// Compression codec used to compress the metrics.
+    /// Kafka's `CompressionType`.
     pub compression_type: i8,
-    /// Metrics encoded in OpenTelemetry MetricsData v1 protobuf format.
+    /// Kafka's `Metrics`.
     pub metrics: Bytes,
 }
 

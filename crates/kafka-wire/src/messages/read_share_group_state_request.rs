@@ -12,9 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ReadShareGroupStateRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadShareGroupStateRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The data for the topics.
+    /// Kafka's `Topics`.
     pub topics: Vec<ReadStateData>,
 }
 
@@ -44,9 +44,9 @@ impl Message for ReadShareGroupStateRequest {
 /// Part of [`ReadShareGroupStateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadStateData {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The data for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -70,9 +70,9 @@ impl Wire for ReadStateData {
 /// Part of [`ReadShareGroupStateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The leader epoch of the share-partition.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
 }
 

@@ -12,7 +12,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ReadShareGroupStateResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadShareGroupStateResponse {
-    /// The read results.
+    /// Kafka's `Results`.
     pub results: Vec<ReadStateResult>,
 }
 
@@ -41,9 +41,9 @@ impl Message for ReadShareGroupStateResponse {
 /// Part of [`ReadShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadStateResult {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The results for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionResult>,
 }
 
@@ -67,17 +67,17 @@ impl Wire for ReadStateResult {
 /// Part of [`ReadShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionResult {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The state epoch of the share-partition.
+    /// Kafka's `StateEpoch`.
     pub state_epoch: i32,
-    /// The share-partition start offset, which can be -1 if it is not yet initialized.
+    /// Kafka's `StartOffset`.
     pub start_offset: i64,
-    /// The state batches for this share-partition.
+    /// Kafka's `StateBatches`.
     pub state_batches: Vec<StateBatch>,
 }
 
@@ -112,13 +112,13 @@ impl Wire for PartitionResult {
 /// Part of [`ReadShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateBatch {
-    /// The first offset of this state batch.
+    /// Kafka's `FirstOffset`.
     pub first_offset: i64,
-    /// The last offset of this state batch.
+    /// Kafka's `LastOffset`.
     pub last_offset: i64,
-    /// The delivery state - 0:Available,2:Acked,4:Archived.
+    /// Kafka's `DeliveryState`.
     pub delivery_state: i8,
-    /// The delivery count.
+    /// Kafka's `DeliveryCount`.
     pub delivery_count: i16,
 }
 

@@ -12,9 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ReadShareGroupStateSummaryRequest`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadShareGroupStateSummaryRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The data for the topics.
+    /// Kafka's `Topics`.
     pub topics: Vec<ReadStateSummaryData>,
 }
 
@@ -44,9 +44,9 @@ impl Message for ReadShareGroupStateSummaryRequest {
 /// Part of [`ReadShareGroupStateSummaryRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadStateSummaryData {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The data for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -70,9 +70,9 @@ impl Wire for ReadStateSummaryData {
 /// Part of [`ReadShareGroupStateSummaryRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The leader epoch of the share-partition.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
 }
 

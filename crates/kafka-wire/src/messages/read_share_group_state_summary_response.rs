@@ -12,7 +12,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ReadShareGroupStateSummaryResponse`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadShareGroupStateSummaryResponse {
-    /// The read results.
+    /// Kafka's `Results`.
     pub results: Vec<ReadStateSummaryResult>,
 }
 
@@ -41,9 +41,9 @@ impl Message for ReadShareGroupStateSummaryResponse {
 /// Part of [`ReadShareGroupStateSummaryResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadStateSummaryResult {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The results for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionResult>,
 }
 
@@ -67,20 +67,19 @@ impl Wire for ReadStateSummaryResult {
 /// Part of [`ReadShareGroupStateSummaryResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionResult {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The state epoch of the share-partition.
+    /// Kafka's `StateEpoch`.
     pub state_epoch: i32,
-    /// The leader epoch of the share-partition.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
-    /// The share-partition start offset.
+    /// Kafka's `StartOffset`.
     pub start_offset: i64,
-    /// The number of offsets greater than or equal to share-partition start offset for which
-    /// delivery has been completed (since version 1).
+    /// Kafka's `DeliveryCompleteCount`, since version 1.
     pub delivery_complete_count: i32,
 }
 

@@ -12,11 +12,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `RemoveRaftVoterRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RemoveRaftVoterRequest {
-    /// The cluster id of the request.
+    /// Kafka's `ClusterId`.
     pub cluster_id: Option<String>,
-    /// The replica id of the voter getting removed from the topic partition.
+    /// Kafka's `VoterId`.
     pub voter_id: i32,
-    /// The directory id of the voter getting removed from the topic partition.
+    /// Kafka's `VoterDirectoryId`.
     pub voter_directory_id: Uuid,
 }
 

@@ -12,9 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `RenewDelegationTokenRequest`: versions 1 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RenewDelegationTokenRequest {
-    /// The HMAC of the delegation token to be renewed.
+    /// Kafka's `Hmac`.
     pub hmac: Bytes,
-    /// The renewal time period in milliseconds.
+    /// Kafka's `RenewPeriodMs`.
     pub renew_period_ms: i64,
 }
 

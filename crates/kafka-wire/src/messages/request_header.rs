@@ -10,13 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `RequestHeader`: versions 1 to 2, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestHeader {
-    /// The API key of this request.
+    /// Kafka's `RequestApiKey`.
     pub request_api_key: i16,
-    /// The API version of this request.
+    /// Kafka's `RequestApiVersion`.
     pub request_api_version: i16,
-    /// The correlation ID of this request.
+    /// Kafka's `CorrelationId`.
     pub correlation_id: i32,
-    /// The client ID string.
+    /// Kafka's `ClientId`.
     pub client_id: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ResponseHeader`: versions 0 to 1, flexible from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResponseHeader {
-    /// The correlation ID of this response.
+    /// Kafka's `CorrelationId`.
     pub correlation_id: i32,
 }
 

@@ -12,7 +12,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `SaslAuthenticateRequest`: versions 0 to 2, flexible from 2.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SaslAuthenticateRequest {
-    /// The SASL authentication bytes from the client, as defined by the SASL mechanism.
+    /// Kafka's `AuthBytes`.
     pub auth_bytes: Bytes,
 }
 

@@ -12,14 +12,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `SaslAuthenticateResponse`: versions 0 to 2, flexible from 2.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SaslAuthenticateResponse {
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The SASL authentication bytes from the server, as defined by the SASL mechanism.
+    /// Kafka's `AuthBytes`.
     pub auth_bytes: Bytes,
-    /// Number of milliseconds after which only re-authentication over the existing connection to
-    /// create a new session can occur (since version 1).
+    /// Kafka's `SessionLifetimeMs`, since version 1.
     pub session_lifetime_ms: i64,
 }
 

@@ -9,7 +9,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `SaslHandshakeRequest`: versions 0 to 1, none of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SaslHandshakeRequest {
-    /// The SASL mechanism chosen by the client.
+    /// Kafka's `Mechanism`.
     pub mechanism: String,
 }
 

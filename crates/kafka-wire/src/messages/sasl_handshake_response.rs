@@ -9,9 +9,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `SaslHandshakeResponse`: versions 0 to 1, none of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SaslHandshakeResponse {
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The mechanisms enabled in the server.
+    /// Kafka's `Mechanisms`.
     pub mechanisms: Vec<String>,
 }
 

@@ -13,16 +13,15 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ShareAcknowledgeRequest`: versions 1 to 2, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShareAcknowledgeRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: Option<String>,
-    /// The member ID.
+    /// Kafka's `MemberId`.
     pub member_id: Option<String>,
-    /// The current share session epoch: 0 to open a share session; -1 to close it; otherwise
-    /// increments for consecutive requests.
+    /// Kafka's `ShareSessionEpoch`.
     pub share_session_epoch: i32,
-    /// Whether Renew type acknowledgements present in AcknowledgementBatches (since version 2).
+    /// Kafka's `IsRenewAck`, since version 2.
     pub is_renew_ack: bool,
-    /// The topics containing records to acknowledge.
+    /// Kafka's `Topics`.
     pub topics: Vec<AcknowledgeTopic>,
 }
 
@@ -77,9 +76,9 @@ impl Message for ShareAcknowledgeRequest {
 /// Part of [`ShareAcknowledgeRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcknowledgeTopic {
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The partitions containing records to acknowledge.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<AcknowledgePartition>,
 }
 
@@ -103,9 +102,9 @@ impl Wire for AcknowledgeTopic {
 /// Part of [`ShareAcknowledgeRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcknowledgePartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// Record batches to acknowledge.
+    /// Kafka's `AcknowledgementBatches`.
     pub acknowledgement_batches: Vec<AcknowledgementBatch>,
 }
 
@@ -130,11 +129,11 @@ impl Wire for AcknowledgePartition {
 /// Part of [`ShareAcknowledgeRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcknowledgementBatch {
-    /// First offset of batch of records to acknowledge.
+    /// Kafka's `FirstOffset`.
     pub first_offset: i64,
-    /// Last offset (inclusive) of batch of records to acknowledge.
+    /// Kafka's `LastOffset`.
     pub last_offset: i64,
-    /// Array of acknowledge types - 0:Gap,1:Accept,2:Release,3:Reject,4:Renew.
+    /// Kafka's `AcknowledgeTypes`.
     pub acknowledge_types: Vec<i8>,
 }
 

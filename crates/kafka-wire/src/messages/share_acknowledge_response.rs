@@ -12,19 +12,17 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ShareAcknowledgeResponse`: versions 1 to 2, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShareAcknowledgeResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top level response error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The time in milliseconds for which the acquired records are locked (since version 2).
+    /// Kafka's `AcquisitionLockTimeoutMs`, since version 2.
     pub acquisition_lock_timeout_ms: i32,
-    /// The response topics.
+    /// Kafka's `Responses`.
     pub responses: Vec<ShareAcknowledgeTopicResponse>,
-    /// Endpoints for all current leaders enumerated in PartitionData with error
-    /// NOT_LEADER_OR_FOLLOWER.
+    /// Kafka's `NodeEndpoints`.
     pub node_endpoints: Vec<NodeEndpoint>,
 }
 
@@ -67,9 +65,9 @@ impl Message for ShareAcknowledgeResponse {
 /// Part of [`ShareAcknowledgeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShareAcknowledgeTopicResponse {
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The topic partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -93,13 +91,13 @@ impl Wire for ShareAcknowledgeTopicResponse {
 /// Part of [`ShareAcknowledgeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The current leader of the partition.
+    /// Kafka's `CurrentLeader`.
     pub current_leader: LeaderIdAndEpoch,
 }
 
@@ -130,9 +128,9 @@ impl Wire for PartitionData {
 /// Part of [`ShareAcknowledgeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LeaderIdAndEpoch {
-    /// The ID of the current leader or -1 if the leader is unknown.
+    /// Kafka's `LeaderId`.
     pub leader_id: i32,
-    /// The latest known leader epoch.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
 }
 
@@ -156,13 +154,13 @@ impl Wire for LeaderIdAndEpoch {
 /// Part of [`ShareAcknowledgeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeEndpoint {
-    /// The ID of the associated node.
+    /// Kafka's `NodeId`.
     pub node_id: i32,
-    /// The node's hostname.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The node's port.
+    /// Kafka's `Port`.
     pub port: i32,
-    /// The rack of the node, or null if it has not been assigned to a rack.
+    /// Kafka's `Rack`.
     pub rack: Option<String>,
 }
 

@@ -13,32 +13,29 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ShareFetchRequest`: versions 1 to 2, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShareFetchRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: Option<String>,
-    /// The member ID.
+    /// Kafka's `MemberId`.
     pub member_id: Option<String>,
-    /// The current share session epoch: 0 to open a share session; -1 to close it; otherwise
-    /// increments for consecutive requests.
+    /// Kafka's `ShareSessionEpoch`.
     pub share_session_epoch: i32,
-    /// The maximum time in milliseconds to wait for the response.
+    /// Kafka's `MaxWaitMs`.
     pub max_wait_ms: i32,
-    /// The minimum bytes to accumulate in the response.
+    /// Kafka's `MinBytes`.
     pub min_bytes: i32,
-    /// The maximum bytes to fetch. See KIP-74 for cases where this limit may not be honored.
+    /// Kafka's `MaxBytes`.
     pub max_bytes: i32,
-    /// The maximum number of records to fetch. This limit can be exceeded for alignment of batch
-    /// boundaries.
+    /// Kafka's `MaxRecords`.
     pub max_records: i32,
-    /// The optimal number of records for batches of acquired records and acknowledgements.
+    /// Kafka's `BatchSize`.
     pub batch_size: i32,
-    /// The acquire mode to control the fetch behavior - 0:batch-optimized,1:record-limit (since
-    /// version 2).
+    /// Kafka's `ShareAcquireMode`, since version 2.
     pub share_acquire_mode: i8,
-    /// Whether Renew type acknowledgements present in AcknowledgementBatches (since version 2).
+    /// Kafka's `IsRenewAck`, since version 2.
     pub is_renew_ack: bool,
-    /// The topics to fetch.
+    /// Kafka's `Topics`.
     pub topics: Vec<FetchTopic>,
-    /// The partitions to remove from this share session.
+    /// Kafka's `ForgottenTopicsData`.
     pub forgotten_topics_data: Vec<ForgottenTopic>,
 }
 
@@ -116,9 +113,9 @@ impl Message for ShareFetchRequest {
 /// Part of [`ShareFetchRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FetchTopic {
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The partitions to fetch.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<FetchPartition>,
 }
 
@@ -142,9 +139,9 @@ impl Wire for FetchTopic {
 /// Part of [`ShareFetchRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FetchPartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// Record batches to acknowledge.
+    /// Kafka's `AcknowledgementBatches`.
     pub acknowledgement_batches: Vec<AcknowledgementBatch>,
 }
 
@@ -169,11 +166,11 @@ impl Wire for FetchPartition {
 /// Part of [`ShareFetchRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcknowledgementBatch {
-    /// First offset of batch of records to acknowledge.
+    /// Kafka's `FirstOffset`.
     pub first_offset: i64,
-    /// Last offset (inclusive) of batch of records to acknowledge.
+    /// Kafka's `LastOffset`.
     pub last_offset: i64,
-    /// Array of acknowledge types - 0:Gap,1:Accept,2:Release,3:Reject,4:Renew.
+    /// Kafka's `AcknowledgeTypes`.
     pub acknowledge_types: Vec<i8>,
 }
 
@@ -202,9 +199,9 @@ impl Wire for AcknowledgementBatch {
 /// Part of [`ShareFetchRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForgottenTopic {
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The partitions indexes to forget.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

@@ -12,19 +12,17 @@ use crate::{Decoder, Encoder, Message, Segments, Wire, WireError};
 /// `ShareFetchResponse`: versions 1 to 2, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShareFetchResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top-level response error code.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The time in milliseconds for which the acquired records are locked.
+    /// Kafka's `AcquisitionLockTimeoutMs`.
     pub acquisition_lock_timeout_ms: i32,
-    /// The response topics.
+    /// Kafka's `Responses`.
     pub responses: Vec<ShareFetchableTopicResponse>,
-    /// Endpoints for all current leaders enumerated in PartitionData with error
-    /// NOT_LEADER_OR_FOLLOWER.
+    /// Kafka's `NodeEndpoints`.
     pub node_endpoints: Vec<NodeEndpoint>,
 }
 
@@ -65,9 +63,9 @@ impl Message for ShareFetchResponse {
 /// Part of [`ShareFetchResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShareFetchableTopicResponse {
-    /// The unique topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The topic partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -91,21 +89,21 @@ impl Wire for ShareFetchableTopicResponse {
 /// Part of [`ShareFetchResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The fetch error code, or 0 if there was no fetch error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The fetch error message, or null if there was no fetch error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The acknowledge error code, or 0 if there was no acknowledge error.
+    /// Kafka's `AcknowledgeErrorCode`.
     pub acknowledge_error_code: i16,
-    /// The acknowledge error message, or null if there was no acknowledge error.
+    /// Kafka's `AcknowledgeErrorMessage`.
     pub acknowledge_error_message: Option<String>,
-    /// The current leader of the partition.
+    /// Kafka's `CurrentLeader`.
     pub current_leader: LeaderIdAndEpoch,
-    /// The record data.
+    /// Kafka's `Records`.
     pub records: Segments,
-    /// The acquired records.
+    /// Kafka's `AcquiredRecords`.
     pub acquired_records: Vec<AcquiredRecords>,
 }
 
@@ -144,9 +142,9 @@ impl Wire for PartitionData {
 /// Part of [`ShareFetchResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LeaderIdAndEpoch {
-    /// The ID of the current leader or -1 if the leader is unknown.
+    /// Kafka's `LeaderId`.
     pub leader_id: i32,
-    /// The latest known leader epoch.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
 }
 
@@ -170,11 +168,11 @@ impl Wire for LeaderIdAndEpoch {
 /// Part of [`ShareFetchResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcquiredRecords {
-    /// The earliest offset in this batch of acquired records.
+    /// Kafka's `FirstOffset`.
     pub first_offset: i64,
-    /// The last offset of this batch of acquired records.
+    /// Kafka's `LastOffset`.
     pub last_offset: i64,
-    /// The delivery count of this batch of acquired records.
+    /// Kafka's `DeliveryCount`.
     pub delivery_count: i16,
 }
 
@@ -203,13 +201,13 @@ impl Wire for AcquiredRecords {
 /// Part of [`ShareFetchResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeEndpoint {
-    /// The ID of the associated node.
+    /// Kafka's `NodeId`.
     pub node_id: i32,
-    /// The node's hostname.
+    /// Kafka's `Host`.
     pub host: String,
-    /// The node's port.
+    /// Kafka's `Port`.
     pub port: i32,
-    /// The rack of the node, or null if it has not been assigned to a rack.
+    /// Kafka's `Rack`.
     pub rack: Option<String>,
 }
 

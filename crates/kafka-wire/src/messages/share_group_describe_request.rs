@@ -10,9 +10,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ShareGroupDescribeRequest`: versions 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShareGroupDescribeRequest {
-    /// The ids of the groups to describe.
+    /// Kafka's `GroupIds`.
     pub group_ids: Vec<String>,
-    /// Whether to include authorized operations.
+    /// Kafka's `IncludeAuthorizedOperations`.
     pub include_authorized_operations: bool,
 }
 

@@ -12,10 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `ShareGroupDescribeResponse`: versions 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShareGroupDescribeResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// Each described group.
+    /// Kafka's `Groups`.
     pub groups: Vec<DescribedGroup>,
 }
 
@@ -45,23 +44,23 @@ impl Message for ShareGroupDescribeResponse {
 /// Part of [`ShareGroupDescribeResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribedGroup {
-    /// The describe error, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The group ID string.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The group state string, or the empty string.
+    /// Kafka's `GroupState`.
     pub group_state: String,
-    /// The group epoch.
+    /// Kafka's `GroupEpoch`.
     pub group_epoch: i32,
-    /// The assignment epoch.
+    /// Kafka's `AssignmentEpoch`.
     pub assignment_epoch: i32,
-    /// The selected assignor.
+    /// Kafka's `AssignorName`.
     pub assignor_name: String,
-    /// The members.
+    /// Kafka's `Members`.
     pub members: Vec<Member>,
-    /// 32-bit bitfield to represent authorized operations for this group.
+    /// Kafka's `AuthorizedOperations`.
     pub authorized_operations: i32,
 }
 
@@ -118,19 +117,19 @@ impl Wire for DescribedGroup {
 /// Part of [`ShareGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Member {
-    /// The member ID.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The member rack ID.
+    /// Kafka's `RackId`.
     pub rack_id: Option<String>,
-    /// The current member epoch.
+    /// Kafka's `MemberEpoch`.
     pub member_epoch: i32,
-    /// The client ID.
+    /// Kafka's `ClientId`.
     pub client_id: String,
-    /// The client host.
+    /// Kafka's `ClientHost`.
     pub client_host: String,
-    /// The subscribed topic names.
+    /// Kafka's `SubscribedTopicNames`.
     pub subscribed_topic_names: Vec<String>,
-    /// The current assignment.
+    /// Kafka's `Assignment`.
     pub assignment: Assignment,
 }
 
@@ -167,7 +166,7 @@ impl Wire for Member {
 /// Part of [`ShareGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Assignment {
-    /// The assigned topic-partitions to the member.
+    /// Kafka's `TopicPartitions`.
     pub topic_partitions: Vec<TopicPartitions>,
 }
 
@@ -190,11 +189,11 @@ impl Wire for Assignment {
 /// Part of [`ShareGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicPartitions {
-    /// The topic ID.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The topic name.
+    /// Kafka's `TopicName`.
     pub topic_name: String,
-    /// The partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 

@@ -11,12 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `StreamsGroupDescribeRequest`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamsGroupDescribeRequest {
-    /// The ids of the groups to describe.
+    /// Kafka's `GroupIds`.
     pub group_ids: Vec<String>,
-    /// Whether to include authorized operations.
+    /// Kafka's `IncludeAuthorizedOperations`.
     pub include_authorized_operations: bool,
-    /// Whether to include the full topology description from the topology description plugin in the
-    /// response (since version 1).
+    /// Kafka's `IncludeTopologyDescription`, since version 1.
     pub include_topology_description: bool,
 }
 

@@ -11,10 +11,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `StreamsGroupDescribeResponse`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamsGroupDescribeResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// Each described group.
+    /// Kafka's `Groups`.
     pub groups: Vec<DescribedGroup>,
 }
 
@@ -44,39 +43,29 @@ impl Message for StreamsGroupDescribeResponse {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribedGroup {
-    /// The describe error, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// The group ID string.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The group state string, or the empty string.
+    /// Kafka's `GroupState`.
     pub group_state: String,
-    /// The group epoch.
+    /// Kafka's `GroupEpoch`.
     pub group_epoch: i32,
-    /// The assignment epoch.
+    /// Kafka's `AssignmentEpoch`.
     pub assignment_epoch: i32,
-    /// The topology metadata currently initialized for the streams application. Can be null in case
-    /// of a describe error.
+    /// Kafka's `Topology`.
     pub topology: Option<Topology>,
-    /// The members.
+    /// Kafka's `Members`.
     pub members: Vec<Member>,
-    /// 32-bit bitfield to represent authorized operations for this group.
+    /// Kafka's `AuthorizedOperations`.
     pub authorized_operations: i32,
-    /// The full topology description for this group. Non-null if and only if
-    /// TopologyDescriptionStatus is AVAILABLE (3); null otherwise (since version 1).
+    /// Kafka's `TopologyDescription`, since version 1.
     pub topology_description: Option<TopologyDescription>,
-    /// The status of the topology description for this group, paired with TopologyDescription:
-    /// 0=NOT_REQUESTED (client did not set IncludeTopologyDescription; TopologyDescription is
-    /// null); 1=NOT_STORED (no description recorded for this group; TopologyDescription is null);
-    /// 2=ERROR (broker failed to fetch the description, see broker logs; TopologyDescription is
-    /// null); 3=AVAILABLE (TopologyDescription is non-null and carries the description) (since
-    /// version 1).
+    /// Kafka's `TopologyDescriptionStatus`, since version 1.
     pub topology_description_status: i8,
-    /// The task assignor that the group coordinator will use for the next assignment computation.
-    /// This may differ from the assignor that computed the current assignment, because changing the
-    /// assignor configuration does not trigger a rebalance. Null in case of a describe error (since
-    /// version 1).
+    /// Kafka's `AssignorName`, since version 1.
     pub assignor_name: Option<String>,
 }
 
@@ -152,12 +141,9 @@ impl Wire for DescribedGroup {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Topology {
-    /// The epoch of the currently initialized topology for this group.
+    /// Kafka's `Epoch`.
     pub epoch: i32,
-    /// The subtopologies of the streams application. This contains the configured subtopologies,
-    /// where the number of partitions are set and any regular expressions are resolved to actual
-    /// topics. Null if the group is uninitialized, source topics are missing or incorrectly
-    /// partitioned.
+    /// Kafka's `Subtopologies`.
     pub subtopologies: Option<Vec<Subtopology>>,
 }
 
@@ -181,16 +167,15 @@ impl Wire for Topology {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subtopology {
-    /// String to uniquely identify the subtopology.
+    /// Kafka's `SubtopologyId`.
     pub subtopology_id: String,
-    /// The topics the subtopology reads from.
+    /// Kafka's `SourceTopics`.
     pub source_topics: Vec<String>,
-    /// The repartition topics the subtopology writes to.
+    /// Kafka's `RepartitionSinkTopics`.
     pub repartition_sink_topics: Vec<String>,
-    /// The set of state changelog topics associated with this subtopology. Created automatically.
+    /// Kafka's `StateChangelogTopics`.
     pub state_changelog_topics: Vec<TopicInfo>,
-    /// The set of source topics that are internally created repartition topics. Created
-    /// automatically.
+    /// Kafka's `RepartitionSourceTopics`.
     pub repartition_source_topics: Vec<TopicInfo>,
 }
 
@@ -223,15 +208,13 @@ impl Wire for Subtopology {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicInfo {
-    /// The name of the topic.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The number of partitions in the topic. Can be 0 if no specific number of partitions is
-    /// enforced. Always 0 for changelog topics.
+    /// Kafka's `Partitions`.
     pub partitions: i32,
-    /// The replication factor of the topic. Can be 0 if the default replication factor should be
-    /// used.
+    /// Kafka's `ReplicationFactor`.
     pub replication_factor: i16,
-    /// Topic-level configurations as key-value pairs.
+    /// Kafka's `TopicConfigs`.
     pub topic_configs: Vec<KeyValue>,
 }
 
@@ -262,9 +245,9 @@ impl Wire for TopicInfo {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyValue {
-    /// key of the config.
+    /// Kafka's `Key`.
     pub key: String,
-    /// value of the config.
+    /// Kafka's `Value`.
     pub value: String,
 }
 
@@ -288,35 +271,35 @@ impl Wire for KeyValue {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Member {
-    /// The member ID.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The member epoch.
+    /// Kafka's `MemberEpoch`.
     pub member_epoch: i32,
-    /// The member instance ID for static membership.
+    /// Kafka's `InstanceId`.
     pub instance_id: Option<String>,
-    /// The rack ID.
+    /// Kafka's `RackId`.
     pub rack_id: Option<String>,
-    /// The client ID.
+    /// Kafka's `ClientId`.
     pub client_id: String,
-    /// The client host.
+    /// Kafka's `ClientHost`.
     pub client_host: String,
-    /// The epoch of the topology on the client.
+    /// Kafka's `TopologyEpoch`.
     pub topology_epoch: i32,
-    /// Identity of the streams instance that may have multiple clients.
+    /// Kafka's `ProcessId`.
     pub process_id: String,
-    /// User-defined endpoint for Interactive Queries. Null if not defined for this client.
+    /// Kafka's `UserEndpoint`.
     pub user_endpoint: Option<Endpoint>,
-    /// Used for rack-aware assignment algorithm.
+    /// Kafka's `ClientTags`.
     pub client_tags: Vec<KeyValue>,
-    /// Cumulative changelog offsets for tasks.
+    /// Kafka's `TaskOffsets`.
     pub task_offsets: Vec<TaskOffset>,
-    /// Cumulative changelog end offsets for tasks.
+    /// Kafka's `TaskEndOffsets`.
     pub task_end_offsets: Vec<TaskOffset>,
-    /// The current assignment.
+    /// Kafka's `Assignment`.
     pub assignment: Assignment,
-    /// The target assignment.
+    /// Kafka's `TargetAssignment`.
     pub target_assignment: Assignment,
-    /// True for classic members that have not been upgraded yet.
+    /// Kafka's `IsClassic`.
     pub is_classic: bool,
 }
 
@@ -369,9 +352,9 @@ impl Wire for Member {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Endpoint {
-    /// host of the endpoint.
+    /// Kafka's `Host`.
     pub host: String,
-    /// port of the endpoint.
+    /// Kafka's `Port`.
     pub port: u16,
 }
 
@@ -395,11 +378,11 @@ impl Wire for Endpoint {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskOffset {
-    /// The subtopology identifier.
+    /// Kafka's `SubtopologyId`.
     pub subtopology_id: String,
-    /// The partition.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The offset.
+    /// Kafka's `Offset`.
     pub offset: i64,
 }
 
@@ -425,11 +408,11 @@ impl Wire for TaskOffset {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Assignment {
-    /// Active tasks for this client.
+    /// Kafka's `ActiveTasks`.
     pub active_tasks: Vec<TaskIds>,
-    /// Standby tasks for this client.
+    /// Kafka's `StandbyTasks`.
     pub standby_tasks: Vec<TaskIds>,
-    /// Warm-up tasks for this client.
+    /// Kafka's `WarmupTasks`.
     pub warmup_tasks: Vec<TaskIds>,
 }
 
@@ -458,9 +441,9 @@ impl Wire for Assignment {
 /// Part of [`StreamsGroupDescribeResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskIds {
-    /// The subtopology identifier.
+    /// Kafka's `SubtopologyId`.
     pub subtopology_id: String,
-    /// The partitions of the input topics processed by this member.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<i32>,
 }
 
@@ -484,9 +467,9 @@ impl Wire for TaskIds {
 /// Part of [`StreamsGroupDescribeResponse`]: since version 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyDescription {
-    /// The subtopologies that make up this topology.
+    /// Kafka's `Subtopologies`.
     pub subtopologies: Vec<TopologyDescriptionSubtopology>,
-    /// Global state stores used by this topology.
+    /// Kafka's `GlobalStores`.
     pub global_stores: Vec<TopologyDescriptionGlobalStore>,
 }
 
@@ -511,9 +494,9 @@ impl Wire for TopologyDescription {
 /// Part of [`StreamsGroupDescribeResponse`]: since version 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyDescriptionSubtopology {
-    /// The subtopology identifier, unique within the topology.
+    /// Kafka's `SubtopologyId`.
     pub subtopology_id: String,
-    /// The processing nodes in this subtopology.
+    /// Kafka's `Nodes`.
     pub nodes: Vec<TopologyDescriptionNode>,
 }
 
@@ -537,20 +520,17 @@ impl Wire for TopologyDescriptionSubtopology {
 /// Part of [`StreamsGroupDescribeResponse`]: since version 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyDescriptionNode {
-    /// The name of this node (e.g., KSTREAM-SOURCE-0000000000).
+    /// Kafka's `Name`.
     pub name: String,
-    /// The type of this node: 1=SOURCE, 2=PROCESSOR, 3=SINK.
+    /// Kafka's `NodeType`.
     pub node_type: i8,
-    /// The source topics this node reads from. Defined only for source nodes, may be empty if
-    /// source topics are dynamically determined.
+    /// Kafka's `SourceTopics`.
     pub source_topics: Vec<String>,
-    /// The topic this node writes to. Defined only for sink nodes, may be null if sink topic is
-    /// dynamically determined.
+    /// Kafka's `SinkTopic`.
     pub sink_topic: Option<String>,
-    /// The state store names accessed by this node. Defined only for processor nodes.
+    /// Kafka's `Stores`.
     pub stores: Vec<String>,
-    /// The names of successor nodes in the processing graph. Predecessor relationships are
-    /// reconstructed from this field.
+    /// Kafka's `Successors`.
     pub successors: Vec<String>,
 }
 
@@ -585,9 +565,9 @@ impl Wire for TopologyDescriptionNode {
 /// Part of [`StreamsGroupDescribeResponse`]: since version 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyDescriptionGlobalStore {
-    /// The source node providing data to the global store.
+    /// Kafka's `Source`.
     pub source: TopologyDescriptionNode,
-    /// The processor node that populates the global store.
+    /// Kafka's `Processor`.
     pub processor: TopologyDescriptionNode,
 }
 

@@ -10,15 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `StreamsGroupTopologyDescriptionUpdateRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamsGroupTopologyDescriptionUpdateRequest {
-    /// The streams group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The ID of the streams group member sending the push. The broker validates that this member
-    /// is still in the group; mismatches (including when the group itself has been deleted) are
-    /// rejected with UNKNOWN_MEMBER_ID so the client treats itself as fenced and rejoins.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The epoch of the topology being described.
+    /// Kafka's `TopologyEpoch`.
     pub topology_epoch: i32,
-    /// The topology description.
+    /// Kafka's `TopologyDescription`.
     pub topology_description: TopologyDescription,
 }
 
@@ -55,9 +53,9 @@ impl Message for StreamsGroupTopologyDescriptionUpdateRequest {
 /// Part of [`StreamsGroupTopologyDescriptionUpdateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyDescription {
-    /// The subtopologies that make up this topology.
+    /// Kafka's `Subtopologies`.
     pub subtopologies: Vec<TopologyDescriptionSubtopology>,
-    /// Global state stores used by this topology.
+    /// Kafka's `GlobalStores`.
     pub global_stores: Vec<TopologyDescriptionGlobalStore>,
 }
 
@@ -82,9 +80,9 @@ impl Wire for TopologyDescription {
 /// Part of [`StreamsGroupTopologyDescriptionUpdateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyDescriptionSubtopology {
-    /// The subtopology identifier, unique within the topology.
+    /// Kafka's `SubtopologyId`.
     pub subtopology_id: String,
-    /// The processing nodes in this subtopology.
+    /// Kafka's `Nodes`.
     pub nodes: Vec<TopologyDescriptionNode>,
 }
 
@@ -108,20 +106,17 @@ impl Wire for TopologyDescriptionSubtopology {
 /// Part of [`StreamsGroupTopologyDescriptionUpdateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyDescriptionNode {
-    /// The name of this node (e.g., KSTREAM-SOURCE-0000000000).
+    /// Kafka's `Name`.
     pub name: String,
-    /// The type of this node: 1=SOURCE, 2=PROCESSOR, 3=SINK.
+    /// Kafka's `NodeType`.
     pub node_type: i8,
-    /// The source topics this node reads from. Defined only for source nodes, may be empty if
-    /// source topics are dynamically determined.
+    /// Kafka's `SourceTopics`.
     pub source_topics: Vec<String>,
-    /// The topic this node writes to. Defined only for sink nodes, may be null if sink topic is
-    /// dynamically determined.
+    /// Kafka's `SinkTopic`.
     pub sink_topic: Option<String>,
-    /// The state store names accessed by this node. Defined only for processor nodes.
+    /// Kafka's `Stores`.
     pub stores: Vec<String>,
-    /// The names of successor nodes in the processing graph. Predecessor relationships are
-    /// reconstructed from this field.
+    /// Kafka's `Successors`.
     pub successors: Vec<String>,
 }
 
@@ -156,9 +151,9 @@ impl Wire for TopologyDescriptionNode {
 /// Part of [`StreamsGroupTopologyDescriptionUpdateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyDescriptionGlobalStore {
-    /// The source node providing data to the global store.
+    /// Kafka's `Source`.
     pub source: TopologyDescriptionNode,
-    /// The processor node that populates the global store.
+    /// Kafka's `Processor`.
     pub processor: TopologyDescriptionNode,
 }
 

@@ -13,19 +13,19 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `SyncGroupRequest`: versions 0 to 5, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SyncGroupRequest {
-    /// The unique group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The generation of the group.
+    /// Kafka's `GenerationId`.
     pub generation_id: i32,
-    /// The member ID assigned by the group.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The unique identifier of the consumer instance provided by end user (since version 3).
+    /// Kafka's `GroupInstanceId`, since version 3.
     pub group_instance_id: Option<String>,
-    /// The group protocol type (since version 5).
+    /// Kafka's `ProtocolType`, since version 5.
     pub protocol_type: Option<String>,
-    /// The group protocol name (since version 5).
+    /// Kafka's `ProtocolName`, since version 5.
     pub protocol_name: Option<String>,
-    /// Each assignment.
+    /// Kafka's `Assignments`.
     pub assignments: Vec<SyncGroupRequestAssignment>,
 }
 
@@ -74,9 +74,9 @@ impl Message for SyncGroupRequest {
 /// Part of [`SyncGroupRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SyncGroupRequestAssignment {
-    /// The ID of the member to assign.
+    /// Kafka's `MemberId`.
     pub member_id: String,
-    /// The member assignment.
+    /// Kafka's `Assignment`.
     pub assignment: Bytes,
 }
 

@@ -12,16 +12,15 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `SyncGroupResponse`: versions 0 to 5, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SyncGroupResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota (since version 1).
+    /// Kafka's `ThrottleTimeMs`, since version 1.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The group protocol type (since version 5).
+    /// Kafka's `ProtocolType`, since version 5.
     pub protocol_type: Option<String>,
-    /// The group protocol name (since version 5).
+    /// Kafka's `ProtocolName`, since version 5.
     pub protocol_name: Option<String>,
-    /// The member assignment.
+    /// Kafka's `Assignment`.
     pub assignment: Bytes,
 }
 

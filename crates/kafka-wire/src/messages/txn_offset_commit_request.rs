@@ -13,22 +13,21 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `TxnOffsetCommitRequest`: versions 0 to 6, flexible from 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TxnOffsetCommitRequest {
-    /// The ID of the transaction.
+    /// Kafka's `TransactionalId`.
     pub transactional_id: String,
-    /// The ID of the group.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The current producer ID in use by the transactional ID.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The current epoch associated with the producer ID.
+    /// Kafka's `ProducerEpoch`.
     pub producer_epoch: i16,
-    /// The generation of the group if using the classic group protocol or the member epoch if using
-    /// the consumer protocol (since version 3).
+    /// Kafka's `GenerationIdOrMemberEpoch`, since version 3.
     pub generation_id_or_member_epoch: i32,
-    /// The member ID assigned by the group coordinator (since version 3).
+    /// Kafka's `MemberId`, since version 3.
     pub member_id: String,
-    /// The unique identifier of the consumer instance provided by end user (since version 3).
+    /// Kafka's `GroupInstanceId`, since version 3.
     pub group_instance_id: Option<String>,
-    /// Each topic that we want to commit offsets for.
+    /// Kafka's `Topics`.
     pub topics: Vec<TxnOffsetCommitRequestTopic>,
 }
 
@@ -100,11 +99,11 @@ impl Message for TxnOffsetCommitRequest {
 /// Part of [`TxnOffsetCommitRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TxnOffsetCommitRequestTopic {
-    /// The topic name (until version 5).
+    /// Kafka's `Name`, until version 5.
     pub name: String,
-    /// The topic ID (since version 6).
+    /// Kafka's `TopicId`, since version 6.
     pub topic_id: Uuid,
-    /// The partitions inside the topic that we want to commit offsets for.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<TxnOffsetCommitRequestPartition>,
 }
 
@@ -137,13 +136,13 @@ impl Wire for TxnOffsetCommitRequestTopic {
 /// Part of [`TxnOffsetCommitRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TxnOffsetCommitRequestPartition {
-    /// The index of the partition within the topic.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The message offset to be committed.
+    /// Kafka's `CommittedOffset`.
     pub committed_offset: i64,
-    /// The leader epoch of the last consumed record (since version 2).
+    /// Kafka's `CommittedLeaderEpoch`, since version 2.
     pub committed_leader_epoch: i32,
-    /// Any associated metadata the client wants to keep.
+    /// Kafka's `CommittedMetadata`.
     pub committed_metadata: Option<String>,
 }
 

@@ -12,10 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `TxnOffsetCommitResponse`: versions 0 to 6, flexible from 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TxnOffsetCommitResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The responses for each topic.
+    /// Kafka's `Topics`.
     pub topics: Vec<TxnOffsetCommitResponseTopic>,
 }
 
@@ -45,11 +44,11 @@ impl Message for TxnOffsetCommitResponse {
 /// Part of [`TxnOffsetCommitResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TxnOffsetCommitResponseTopic {
-    /// The topic name (until version 5).
+    /// Kafka's `Name`, until version 5.
     pub name: String,
-    /// The topic ID (since version 6).
+    /// Kafka's `TopicId`, since version 6.
     pub topic_id: Uuid,
-    /// The responses for each partition in the topic.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<TxnOffsetCommitResponsePartition>,
 }
 
@@ -82,9 +81,9 @@ impl Wire for TxnOffsetCommitResponseTopic {
 /// Part of [`TxnOffsetCommitResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TxnOffsetCommitResponsePartition {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `UnregisterBrokerRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnregisterBrokerRequest {
-    /// The broker ID to unregister.
+    /// Kafka's `BrokerId`.
     pub broker_id: i32,
 }
 

@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `UnregisterControllerRequest`: versions 0, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnregisterControllerRequest {
-    /// The controller ID to unregister.
+    /// Kafka's `ControllerId`.
     pub controller_id: i32,
 }
 

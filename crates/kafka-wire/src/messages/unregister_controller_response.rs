@@ -10,12 +10,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `UnregisterControllerResponse`: versions 0, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnregisterControllerResponse {
-    /// Duration in milliseconds for which the request was throttled due to a quota violation, or
-    /// zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or `null` if there was no top-level error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

@@ -11,12 +11,11 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `UpdateFeaturesRequest`: versions 0 to 2, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpdateFeaturesRequest {
-    /// How long to wait in milliseconds before timing out the request.
+    /// Kafka's `timeoutMs`.
     pub timeout_ms: i32,
-    /// The list of updates to finalized features.
+    /// Kafka's `FeatureUpdates`.
     pub feature_updates: Vec<FeatureUpdateKey>,
-    /// True if we should validate the request, but not perform the upgrade or downgrade (since
-    /// version 1).
+    /// Kafka's `ValidateOnly`, since version 1.
     pub validate_only: bool,
 }
 
@@ -61,18 +60,13 @@ impl Message for UpdateFeaturesRequest {
 /// Part of [`UpdateFeaturesRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureUpdateKey {
-    /// The name of the finalized feature to be updated.
+    /// Kafka's `Feature`.
     pub feature: String,
-    /// The new maximum version level for the finalized feature. A value \>= 1 is valid. A value \<
-    /// 1, is special, and can be used to request the deletion of the finalized feature.
+    /// Kafka's `MaxVersionLevel`.
     pub max_version_level: i16,
-    /// DEPRECATED in version 1 (see DowngradeType). When set to true, the finalized feature version
-    /// level is allowed to be downgraded/deleted. The downgrade request will fail if the new
-    /// maximum version level is a value that's not lower than the existing maximum finalized
-    /// version level (until version 0).
+    /// Kafka's `AllowDowngrade`, until version 0.
     pub allow_downgrade: bool,
-    /// Determine which type of upgrade will be performed: 1 will perform an upgrade only (default),
-    /// 2 is safe downgrades only (lossless), 3 is unsafe downgrades (lossy) (since version 1).
+    /// Kafka's `UpgradeType`, since version 1.
     pub upgrade_type: i8,
 }
 

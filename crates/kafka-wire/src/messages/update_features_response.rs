@@ -10,14 +10,13 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `UpdateFeaturesResponse`: versions 0 to 2, all of them flexible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpdateFeaturesResponse {
-    /// The duration in milliseconds for which the request was throttled due to a quota violation,
-    /// or zero if the request did not violate any quota.
+    /// Kafka's `ThrottleTimeMs`.
     pub throttle_time_ms: i32,
-    /// The top-level error code, or `0` if there was no top-level error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The top-level error message, or `null` if there was no top-level error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
-    /// Results for each feature update (until version 1).
+    /// Kafka's `Results`, until version 1.
     pub results: Vec<UpdatableFeatureResult>,
 }
 
@@ -67,11 +66,11 @@ impl Message for UpdateFeaturesResponse {
 /// Part of [`UpdateFeaturesResponse`]: until version 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpdatableFeatureResult {
-    /// The name of the finalized feature.
+    /// Kafka's `Feature`.
     pub feature: String,
-    /// The feature update error code or `0` if the feature update succeeded.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The feature update error, or `null` if the feature update succeeded.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

@@ -12,9 +12,9 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `WriteShareGroupStateRequest`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteShareGroupStateRequest {
-    /// The group identifier.
+    /// Kafka's `GroupId`.
     pub group_id: String,
-    /// The data for the topics.
+    /// Kafka's `Topics`.
     pub topics: Vec<WriteStateData>,
 }
 
@@ -44,9 +44,9 @@ impl Message for WriteShareGroupStateRequest {
 /// Part of [`WriteShareGroupStateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteStateData {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The data for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -70,18 +70,17 @@ impl Wire for WriteStateData {
 /// Part of [`WriteShareGroupStateRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionData {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The state epoch of the share-partition.
+    /// Kafka's `StateEpoch`.
     pub state_epoch: i32,
-    /// The leader epoch of the share-partition.
+    /// Kafka's `LeaderEpoch`.
     pub leader_epoch: i32,
-    /// The share-partition start offset, or -1 if the start offset is not being written.
+    /// Kafka's `StartOffset`.
     pub start_offset: i64,
-    /// The number of offsets greater than or equal to share-partition start offset for which
-    /// delivery has been completed (since version 1).
+    /// Kafka's `DeliveryCompleteCount`, since version 1.
     pub delivery_complete_count: i32,
-    /// The state batches for the share-partition.
+    /// Kafka's `StateBatches`.
     pub state_batches: Vec<StateBatch>,
 }
 
@@ -131,13 +130,13 @@ impl Wire for PartitionData {
 /// Part of [`WriteShareGroupStateRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateBatch {
-    /// The first offset of this state batch.
+    /// Kafka's `FirstOffset`.
     pub first_offset: i64,
-    /// The last offset of this state batch.
+    /// Kafka's `LastOffset`.
     pub last_offset: i64,
-    /// The delivery state - 0:Available,2:Acked,4:Archived.
+    /// Kafka's `DeliveryState`.
     pub delivery_state: i8,
-    /// The delivery count.
+    /// Kafka's `DeliveryCount`.
     pub delivery_count: i16,
 }
 

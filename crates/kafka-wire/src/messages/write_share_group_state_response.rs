@@ -12,7 +12,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `WriteShareGroupStateResponse`: versions 0 to 1, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteShareGroupStateResponse {
-    /// The write results.
+    /// Kafka's `Results`.
     pub results: Vec<WriteStateResult>,
 }
 
@@ -41,9 +41,9 @@ impl Message for WriteShareGroupStateResponse {
 /// Part of [`WriteShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteStateResult {
-    /// The topic identifier.
+    /// Kafka's `TopicId`.
     pub topic_id: Uuid,
-    /// The results for the partitions.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<PartitionResult>,
 }
 
@@ -67,11 +67,11 @@ impl Wire for WriteStateResult {
 /// Part of [`WriteShareGroupStateResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionResult {
-    /// The partition index.
+    /// Kafka's `Partition`.
     pub partition: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
-    /// The error message, or null if there was no error.
+    /// Kafka's `ErrorMessage`.
     pub error_message: Option<String>,
 }
 

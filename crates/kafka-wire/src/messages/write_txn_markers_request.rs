@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `WriteTxnMarkersRequest`: versions 1 to 2, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteTxnMarkersRequest {
-    /// The transaction markers to be written.
+    /// Kafka's `Markers`.
     pub markers: Vec<WritableTxnMarker>,
 }
 
@@ -39,19 +39,17 @@ impl Message for WriteTxnMarkersRequest {
 /// Part of [`WriteTxnMarkersRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WritableTxnMarker {
-    /// The current producer ID.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The current epoch associated with the producer ID.
+    /// Kafka's `ProducerEpoch`.
     pub producer_epoch: i16,
-    /// The result of the transaction to write to the partitions (false = ABORT, true = COMMIT).
+    /// Kafka's `TransactionResult`.
     pub transaction_result: bool,
-    /// Each topic that we want to write transaction marker(s) for.
+    /// Kafka's `Topics`.
     pub topics: Vec<WritableTxnMarkerTopic>,
-    /// Epoch associated with the transaction state partition hosted by this transaction
-    /// coordinator.
+    /// Kafka's `CoordinatorEpoch`.
     pub coordinator_epoch: i32,
-    /// Transaction version of the marker. Ex: 0/1 = legacy (TV0/TV1), 2 = TV2 etc (since version
-    /// 2).
+    /// Kafka's `TransactionVersion`, since version 2.
     pub transaction_version: i8,
 }
 
@@ -88,9 +86,9 @@ impl Wire for WritableTxnMarker {
 /// Part of [`WriteTxnMarkersRequest`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WritableTxnMarkerTopic {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The indexes of the partitions to write transaction markers for.
+    /// Kafka's `PartitionIndexes`.
     pub partition_indexes: Vec<i32>,
 }
 

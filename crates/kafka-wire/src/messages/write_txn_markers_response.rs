@@ -10,7 +10,7 @@ use crate::{Decoder, Encoder, Message, Wire, WireError};
 /// `WriteTxnMarkersResponse`: versions 1 to 2, all of them flexible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteTxnMarkersResponse {
-    /// The results for writing makers.
+    /// Kafka's `Markers`.
     pub markers: Vec<WritableTxnMarkerResult>,
 }
 
@@ -39,9 +39,9 @@ impl Message for WriteTxnMarkersResponse {
 /// Part of [`WriteTxnMarkersResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WritableTxnMarkerResult {
-    /// The current producer ID in use by the transactional ID.
+    /// Kafka's `ProducerId`.
     pub producer_id: i64,
-    /// The results by topic.
+    /// Kafka's `Topics`.
     pub topics: Vec<WritableTxnMarkerTopicResult>,
 }
 
@@ -65,9 +65,9 @@ impl Wire for WritableTxnMarkerResult {
 /// Part of [`WriteTxnMarkersResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WritableTxnMarkerTopicResult {
-    /// The topic name.
+    /// Kafka's `Name`.
     pub name: String,
-    /// The results by partition.
+    /// Kafka's `Partitions`.
     pub partitions: Vec<WritableTxnMarkerPartitionResult>,
 }
 
@@ -91,9 +91,9 @@ impl Wire for WritableTxnMarkerTopicResult {
 /// Part of [`WriteTxnMarkersResponse`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WritableTxnMarkerPartitionResult {
-    /// The partition index.
+    /// Kafka's `PartitionIndex`.
     pub partition_index: i32,
-    /// The error code, or 0 if there was no error.
+    /// Kafka's `ErrorCode`.
     pub error_code: i16,
 }
 

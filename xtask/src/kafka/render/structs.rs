@@ -31,15 +31,12 @@ fn documentation(message: &Message, item: &Struct, is_message: bool) -> String {
     format!("/// Part of [`{}`]{}.\n", message.name, note.unwrap_or_default())
 }
 
+/// What the definitions say of a field as facts: Kafka's name for it, its tag, its versions.
 fn field_text(field: &Field, item: &Struct) -> String {
-    let about = field.about.trim().trim_end_matches('.');
-    let about = if about.is_empty() { field.name.as_str() } else { about };
-    // Brackets would be read as links, tags and quotes.
-    let about = about.replace('[', "\\[").replace('<', "\\<").replace('>', "\\>");
-    match field.versions.note(item.versions) {
-        None => format!("{about}."),
-        Some(note) => format!("{about} ({note})."),
-    }
+    let mut facts = vec![format!("Kafka's `{}`", field.kafka_name)];
+    facts.extend(field.tag.map(|tag| format!("tag {tag}")));
+    facts.extend(field.versions.note(item.versions));
+    format!("{}.", facts.join(", "))
 }
 
 fn comment(text: &str) -> String {
