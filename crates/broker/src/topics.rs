@@ -45,6 +45,25 @@ pub struct DeletedTopic {
 /// What became of each item of a request.
 type Outcomes<T> = Vec<Result<T, BrokerError>>;
 
+/// Decides on several items at once.
+trait Decide<T>:
+    Fn(&ClusterState) -> Result<(Outcomes<T>, Vec<Record>), BrokerError> + Send + 'static
+{
+}
+
+impl<T, F> Decide<T> for F where
+    F: Fn(&ClusterState) -> Result<(Outcomes<T>, Vec<Record>), BrokerError> + Send + 'static
+{
+}
+
+/// Who creates a topic. The topics in which brokers keep their own state need settings that clients
+/// do not know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Creator {
+    Client,
+    Broker,
+}
+
 impl Broker {
     /// Creates topics, or only says what would come of it. They are there, durably, for everybody
     /// when this returns. The outer error means that none of them is known to be.
@@ -53,10 +72,7 @@ impl Broker {
         topics: Vec<NewTopic>,
         validate_only: bool,
     ) -> Result<Vec<Result<CreatedTopic, BrokerError>>, BrokerError> {
-        let ids: Vec<TopicId> =
-            topics.iter().map(|_| TopicId::from_random(self.shared.env.random_bytes())).collect();
-        let builder = self.shared.builder.clone();
-        let decide = move |state: &ClusterState| create(state, &builder, &topics, &ids);
+        let decide = self.creation(topics, Creator::Client);
         if !validate_only {
             return Ok(self.shared.metadata.propose(decide).await?.0);
         }
@@ -65,27 +81,40 @@ impl Broker {
         Ok(outcomes)
     }
 
+    /// The decision that creates topics.
+    fn creation(&self, topics: Vec<NewTopic>, creator: Creator) -> impl Decide<CreatedTopic> {
+        let env = &self.shared.env;
+        let items: Vec<_> = topics
+            .into_iter()
+            .map(|topic| (topic, TopicId::from_random(env.random_bytes())))
+            .collect();
+        let builder = self.shared.builder.clone();
+        move |state: &ClusterState| {
+            each(state, &items, |state, (new, id)| create(state, &builder, new, *id, creator))
+        }
+    }
+
     /// The topic `name`; if there is none, creates it as the broker's configuration has it, or
     /// refuses if that forbids it. Of several callers one creates it and all get it.
     pub async fn auto_create_topic(&self, name: &str) -> Result<Arc<Topic>, BrokerError> {
         if let Ok(topic) = self.table().topic(TopicKey::Name(name)) {
             return Ok(topic.clone());
         }
-        if !is_internal(name) && !self.setting_bool("auto.create.topics.enable") {
+        let is_wanted = match name {
+            OFFSETS_TOPIC => true,
+            _ => !is_internal(name) && self.setting_bool("auto.create.topics.enable"),
+        };
+        if !is_wanted {
             return Err(BrokerError::UnknownTopicOrPartition);
         }
-        self.ensure_topic(self.default_topic(name)).await
-    }
-
-    /// The topic that `new` names, created if need be.
-    pub(crate) async fn ensure_topic(&self, new: NewTopic) -> Result<Arc<Topic>, BrokerError> {
-        let name = new.name.clone();
-        match self.create_topics(vec![new], false).await?.pop() {
+        let decide = self.creation(vec![self.default_topic(name)], Creator::Broker);
+        let (mut outcomes, table) = self.shared.metadata.propose(decide).await?;
+        match outcomes.pop() {
             // Another caller was faster.
             Some(Err(BrokerError::Cluster(ClusterError::TopicExists(_))) | Ok(_)) | None => {}
             Some(Err(error)) => return Err(error),
         }
-        self.table().topic(TopicKey::Name(&name)).cloned()
+        table.topic(TopicKey::Name(name)).cloned()
     }
 
     /// Deletes topics with all that they hold, and the offsets that groups have committed for them.
@@ -197,25 +226,26 @@ fn each<I, T>(
 fn create(
     state: &ClusterState,
     builder: &TableBuilder,
-    topics: &[NewTopic],
-    ids: &[TopicId],
-) -> Result<(Outcomes<CreatedTopic>, Vec<Record>), BrokerError> {
-    let items: Vec<_> = topics.iter().zip(ids).collect();
-    each(state, &items, |state, (new, id)| {
-        let records = state.create_topic(**id, new, defaults(builder, state))?;
-        let mut after = state.clone();
-        after.replay(&Entry { records: records.clone() })?;
-        let facts = after.topic_by_id(**id).ok_or(BrokerError::UnknownTopicId)?;
-        let resource = Resource::Topic(facts.name.clone());
-        let created = CreatedTopic {
-            name: facts.name.clone(),
-            id: facts.id,
-            partitions: facts.partitions,
-            replication_factor: facts.replication_factor,
-            configs: builder.layers(&after, &resource).describe(Scope::Topic),
-        };
-        Ok((created, records))
-    })
+    new: &NewTopic,
+    id: TopicId,
+    creator: Creator,
+) -> Result<(CreatedTopic, Vec<Record>), BrokerError> {
+    if creator == Creator::Client && is_internal(&new.name) {
+        return Err(BrokerError::InternalTopic(TopicName::new(&new.name)?));
+    }
+    let records = state.create_topic(id, new, defaults(builder, state))?;
+    let mut after = state.clone();
+    after.replay(&Entry { records: records.clone() })?;
+    let facts = after.topic_by_id(id).ok_or(BrokerError::UnknownTopicId)?;
+    let resource = Resource::Topic(facts.name.clone());
+    let created = CreatedTopic {
+        name: facts.name.clone(),
+        id,
+        partitions: facts.partitions,
+        replication_factor: facts.replication_factor,
+        configs: builder.layers(&after, &resource).describe(Scope::Topic),
+    };
+    Ok((created, records))
 }
 
 fn delete(

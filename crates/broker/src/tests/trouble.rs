@@ -91,7 +91,7 @@ fn acknowledged_is_kept_over_power_cuts() {
             let broker = open(&env).await;
             create(&broker, "t", 1, &[]).await;
             broker.commit_offsets(commit(0)).await.unwrap();
-            world.disk().crash_at(1 + seed % 40, Crash::PowerCut);
+            world.disk().crash_at(1 + seed * 37 % 400, Crash::PowerCut);
             let writer_world = world.clone();
             let acknowledged = Arc::new(std::sync::atomic::AtomicI64::new(0));
             let counter = acknowledged.clone();
@@ -115,4 +115,47 @@ fn acknowledged_is_kept_over_power_cuts() {
             assert!((last..=last + 1).contains(&offset), "seed {seed}: {last}, {offset}");
         });
     }
+}
+
+/// Produces and commits on a device that fails now and then, and checks what was acknowledged, before
+/// and after a power cut.
+#[test]
+fn acknowledged_is_kept_over_failing_writes() {
+    for seed in 200..220 {
+        simulate(seed, |env, world| async move {
+            let broker = open(&env).await;
+            create(&broker, "t", 1, &[]).await;
+            broker.commit_offsets(commit(0)).await.unwrap();
+            for operation in [Operation::Sync, Operation::Write] {
+                world.disk().fail_often(operation, 0.05, Failure::Io);
+            }
+            let (mut acknowledged, mut last_commit) = (BTreeMap::new(), 0);
+            for number in 1..60 {
+                if let Ok(offset) = produce(&broker, "t", 0, &[&number.to_string()]).await {
+                    let before = acknowledged.insert(offset, number.to_string());
+                    assert_eq!(before, None, "seed {seed}: offset {offset} was given twice");
+                }
+                match broker.commit_offsets(commit(number)).await {
+                    Ok(_) => last_commit = number,
+                    Err(_) => env.sleep(Duration::from_secs(2)).await,
+                }
+            }
+            assert!(world.disk().stats().failures > 0 && !acknowledged.is_empty());
+            world.disk().clear_faults();
+            env.sleep(Duration::from_secs(30)).await;
+            check(&broker, &acknowledged, last_commit, seed).await;
+            world.crash(Crash::PowerCut);
+            check(&open(&world.restart()).await, &acknowledged, last_commit, seed).await;
+        });
+    }
+}
+
+async fn check(broker: &Broker, acknowledged: &BTreeMap<i64, String>, commit: i64, seed: u64) {
+    let found = values(broker, "t", 0, 0).await;
+    for (offset, value) in acknowledged {
+        let at = found.get(*offset as usize);
+        assert_eq!(at, Some(value), "seed {seed}: offset {offset} of {found:?}");
+    }
+    let offset = committed(broker).await;
+    assert!(offset >= Some(commit), "seed {seed}: committed {commit}, found {offset:?}");
 }
