@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use thalweg_cluster::config::{Lookup, Scope};
+use thalweg_cluster::config::{Layers, Lookup, Scope};
 use thalweg_cluster::{
     ClusterError, ClusterState, Entry, NewTopic, Record, Resource, TopicDefaults, is_internal,
 };
@@ -234,16 +234,18 @@ fn create(
         return Err(BrokerError::InternalTopic(TopicName::new(&new.name)?));
     }
     let records = state.create_topic(id, new, defaults(builder, state))?;
-    let mut after = state.clone();
-    after.replay(&Entry { records: records.clone() })?;
-    let facts = after.topic_by_id(id).ok_or(BrokerError::UnknownTopicId)?;
-    let resource = Resource::Topic(facts.name.clone());
+    let Some(Record::TopicCreated { name, partitions, replication_factor, configs, .. }) =
+        records.first()
+    else {
+        return Err(BrokerError::UnknownTopicId);
+    };
+    let layers = builder.layers(state, &Resource::Topic(name.clone()));
     let created = CreatedTopic {
-        name: facts.name.clone(),
+        name: name.clone(),
         id,
-        partitions: facts.partitions,
-        replication_factor: facts.replication_factor,
-        configs: builder.layers(&after, &resource).describe(Scope::Topic),
+        partitions: *partitions,
+        replication_factor: *replication_factor,
+        configs: Layers { own: configs, ..layers }.describe(Scope::Topic),
     };
     Ok((created, records))
 }

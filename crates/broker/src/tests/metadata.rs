@@ -15,7 +15,11 @@ fn a_topic_is_created_once_and_survives() {
         let again = broker.create_topics(vec![new_topic("t", 1, &[])], false).await.unwrap();
         assert!(matches!(again[0], Err(BrokerError::Cluster(ClusterError::TopicExists(_)))));
         let checked = broker.create_topics(vec![new_topic("u", 1, &[])], true).await.unwrap();
-        assert!(checked[0].as_ref().unwrap().id.is_zero());
+        let checked = checked[0].as_ref().unwrap();
+        assert!(checked.id.is_zero() && checked.configs.len() > 30);
+        let internal = vec![new_topic("__consumer_offsets", 1, &[])];
+        let internal = broker.create_topics(internal, false).await.unwrap();
+        assert!(matches!(internal[0], Err(BrokerError::InternalTopic(_))));
         assert!(broker.table().topic(TopicKey::Name("u")).is_err(), "it was only validated");
 
         let id = broker.table().topic(TopicKey::Name("t")).unwrap().id();

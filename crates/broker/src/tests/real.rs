@@ -21,7 +21,7 @@ fn a_real_directory_is_opened_written_and_opened_again() {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
     runtime().block_on(async {
         let broker = Broker::open(&Env::real(), options()).await.unwrap().0;
-        create(&broker, "t", 3, &[]).await;
+        create(&broker, "t", 3, &[("retention.ms", "-1")]).await;
         let large = "x".repeat(100_000);
         let zipped =
             build(BatchBuilder::new().codec(thalweg_records::Compression::Gzip), &[&large]);

@@ -305,7 +305,7 @@ fn a_retry_gets_the_first_answer() {
 fn offsets_are_found_and_records_deleted() {
     simulate(10, |env, world| async move {
         let broker = open(&env).await;
-        create(&broker, "t", 1, &[]).await;
+        create(&broker, "t", 1, &[("retention.ms", "-1")]).await;
         create(&broker, "compacted", 1, &[("cleanup.policy", "compact")]).await;
         for (value, time) in [("a", 10), ("b", 30), ("c", 20)] {
             let mut builder = BatchBuilder::new();
