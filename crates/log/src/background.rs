@@ -17,6 +17,7 @@ use crate::files::{FileId, Kind};
 use crate::indexer;
 use crate::metrics::LogMetrics;
 use crate::planted::{self, Bug};
+use crate::retention;
 use crate::shared::{Finished, Reason, Shared, Spare};
 
 /// The newest finished file stays in memory: those who read a little behind find it there.
@@ -29,13 +30,25 @@ pub(crate) struct Background {
     /// The first file that a checkpoint written now does not cover.
     replay_from: u64,
     next_round: Instant,
-    finished: bool,
+    last_round: Instant,
+    /// No job that needs space before this time: one failed, and retention may free some.
+    hindered_until: Instant,
+    /// No checkpoint before this time.
+    checkpoint_after: Instant,
 }
 
 impl Background {
     pub(crate) fn new(shared: Arc<Shared>, replay_from: u64) -> Self {
-        let next_round = shared.env.now();
-        Self { shared, dirty: true, replay_from, next_round, finished: false }
+        let now = shared.env.now();
+        Self {
+            shared,
+            dirty: true,
+            replay_from,
+            next_round: now,
+            last_round: now,
+            hindered_until: now,
+            checkpoint_after: now,
+        }
     }
 
     fn make_spare(&self) -> Result<(), LogError> {
@@ -61,7 +74,7 @@ impl Background {
         let mut checkpoint = Checkpoint {
             next_file: self.shared.next_file.load(Ordering::Relaxed),
             replay_from: self.replay_from + too_early,
-            written_at: self.shared.env.wall(),
+            written_at: self.shared.clock.now(),
             partitions: Vec::new(),
         };
         let horizon = self.producer_horizon();
@@ -84,7 +97,7 @@ impl Background {
     fn producer_horizon(&self) -> thalweg_types::Timestamp {
         let silent = self.shared.options.producer_expiration.as_millis();
         let silent = i64::try_from(silent).unwrap_or(i64::MAX);
-        thalweg_types::Timestamp(self.shared.env.wall().0.saturating_sub(silent))
+        thalweg_types::Timestamp(self.shared.clock.now().0.saturating_sub(silent))
     }
 
     /// Removes the files that neither the durable checkpoint nor the replay after it needs.
@@ -120,58 +133,80 @@ impl Background {
         }
     }
 
-    /// The next job, if there is one.
-    fn job(&mut self) -> Result<Turn, LogError> {
-        if self.shared.health.has(Reason::Closing) {
-            return self.close();
-        }
+    /// What comes back at an interval: the clock, the space, and retention.
+    fn round(&mut self) {
+        let now = self.shared.env.now();
+        self.shared.clock.follow(now.saturating_duration_since(self.last_round));
+        self.last_round = now;
+        self.next_round = now + self.shared.options.background_interval;
+        self.watch_space();
+        self.dirty |= retention::enforce(&self.shared);
+        self.dirty |= self.shared.stale.swap(false, Ordering::Relaxed);
+    }
+
+    fn retry_after(&self, error: &LogError) -> Instant {
+        tracing::error!(%error, "background work failed, trying again later");
+        self.shared.env.now() + self.shared.options.background_interval
+    }
+
+    /// Does what the writer needs; false if there is nothing to do.
+    fn make_progress(&mut self) -> Result<bool, LogError> {
         if !self.shared.handoff.has_spare() && !self.shared.health.has(Reason::LowSpace) {
             self.watch_space();
             self.make_spare()?;
-            return Ok(Turn::Again);
+            return Ok(true);
         }
         if let Some(finished) = self.shared.handoff.oldest_finished(FINISHED_KEPT) {
             self.index(finished)?;
-            return Ok(Turn::Again);
+            return Ok(true);
         }
-        if self.shared.env.now() >= self.next_round {
-            self.next_round = self.shared.env.now() + self.shared.options.background_interval;
-            self.watch_space();
-            return Ok(Turn::Again);
-        }
-        if self.dirty {
-            self.write_checkpoint()?;
-            return Ok(Turn::Again);
-        }
-        Ok(Turn::Until(self.next_round))
+        Ok(false)
     }
 
     /// Waits for the writer to hand over its last file, then leaves a checkpoint that needs no replay.
-    fn close(&mut self) -> Result<Turn, LogError> {
+    fn close(&mut self) -> Turn {
         if !self.shared.handoff.writer_done() {
-            return Ok(Turn::Idle);
+            return Turn::Idle;
         }
+        if let Err(error) = self.finish() {
+            tracing::error!(%error, "closing without a checkpoint: the next start replays more");
+        }
+        Turn::Done
+    }
+
+    fn finish(&mut self) -> Result<(), LogError> {
         while let Some(finished) = self.shared.handoff.oldest_finished(0) {
             self.index(finished)?;
         }
-        self.write_checkpoint()?;
-        self.finished = true;
-        Ok(Turn::Done)
+        self.write_checkpoint()
     }
 }
 
 impl Worker for Background {
+    /// Does the next job. Retention and checkpoints, which free space, never wait for those that
+    /// need space.
     fn turn(&mut self) -> Turn {
-        match self.job() {
-            Ok(turn) => turn,
-            Err(error) if self.shared.health.has(Reason::Closing) => {
-                tracing::error!(%error, "closing without a checkpoint: the next start replays more");
-                Turn::Done
-            }
-            Err(error) => {
-                tracing::error!(%error, "background work failed, trying again later");
-                Turn::Until(self.shared.env.now() + self.shared.options.background_interval)
+        let now = self.shared.env.now();
+        if self.shared.health.has(Reason::Closing) {
+            return self.close();
+        }
+        if now >= self.next_round {
+            self.round();
+            return Turn::Again;
+        }
+        if now >= self.hindered_until {
+            match self.make_progress() {
+                Ok(true) => return Turn::Again,
+                Ok(false) => {}
+                Err(error) => self.hindered_until = self.retry_after(&error),
             }
         }
+        if self.dirty && now >= self.checkpoint_after {
+            if let Err(error) = self.write_checkpoint() {
+                self.checkpoint_after = self.retry_after(&error);
+            }
+            return Turn::Again;
+        }
+        Turn::Until(self.next_round)
     }
 }

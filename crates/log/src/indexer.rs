@@ -8,7 +8,6 @@ use thalweg_types::Timestamp;
 use crate::config::PartitionConfig;
 use crate::error::LogError;
 use crate::files::FileId;
-use crate::format::entry::BatchEntry;
 use crate::format::index::{self, Section, SectionEntries};
 use crate::partition::extent::Extent;
 use crate::partition::{Partition, TailBatch};
@@ -18,6 +17,7 @@ use crate::shared::{Finished, Shared};
 struct Piece {
     partition: Arc<Partition>,
     section: SectionEntries,
+    bytes: u64,
     first_append: Timestamp,
 }
 
@@ -82,21 +82,26 @@ fn collect(partition: &Arc<Partition>, file: FileId) -> Vec<Piece> {
     };
     let mut pieces: Vec<Piece> = Vec::new();
     for (entry, appended_at) in batches {
-        if !pieces.last().is_some_and(|piece| takes(&config, piece, &entry, appended_at)) {
+        let fits = pieces.last().is_some_and(|piece| {
+            let bytes = piece.bytes + u64::from(entry.len);
+            takes(&config, bytes, appended_at.millis_since(piece.first_append))
+        });
+        if !fits {
             let section = SectionEntries { partition: partition.id(), entries: Vec::new() };
-            pieces.push(Piece { partition: partition.clone(), section, first_append: appended_at });
+            let first_append = appended_at;
+            pieces.push(Piece { partition: partition.clone(), section, bytes: 0, first_append });
         }
         if let Some(piece) = pieces.last_mut() {
+            piece.bytes += u64::from(entry.len);
             piece.section.entries.push(entry);
         }
     }
     pieces
 }
 
-/// True if the batch still belongs to the segment that `piece` begins (rule 47).
-fn takes(config: &PartitionConfig, piece: &Piece, entry: &BatchEntry, at: Timestamp) -> bool {
-    let age = at.millis_since(piece.first_append);
-    piece.section.bytes() + u64::from(entry.len) <= config.segment_bytes
+/// True if a segment may have `bytes` and span `age` milliseconds of appends (rule 47).
+pub(crate) fn takes(config: &PartitionConfig, bytes: u64, age: i64) -> bool {
+    bytes <= config.segment_bytes
         && u128::try_from(age).unwrap_or(0) < config.segment_age.as_millis()
 }
 

@@ -7,6 +7,7 @@
 
 mod background;
 mod checkpoint;
+mod clock;
 mod config;
 mod epochs;
 mod error;
@@ -20,6 +21,7 @@ mod partition;
 pub mod planted;
 mod producers;
 mod recover;
+mod retention;
 mod scan;
 mod shared;
 mod writer;

@@ -8,12 +8,14 @@ use thalweg_types::TopicPartition;
 
 use crate::background::Background;
 use crate::checkpoint;
+use crate::clock::RetentionClock;
 use crate::config::{LogOptions, PartitionConfig};
 use crate::error::LogError;
 use crate::files::FileTable;
 use crate::metrics::LogMetrics;
 use crate::partition::{Partition, PartitionState};
 use crate::recover::{Recovered, Recovery, RecoveryReport, wal_numbers};
+use crate::retention;
 use crate::shared::{Reason, Shared};
 use crate::writer::Writer;
 
@@ -65,7 +67,8 @@ impl Log {
         replay_from: u64,
         recovered: Recovered,
     ) -> (Self, RecoveryReport) {
-        let shared = Arc::new(Shared::new(env, options, next_file));
+        let clock = RetentionClock::start(env, recovered.written_at);
+        let shared = Arc::new(Shared::new(env, clock, options, next_file));
         for (id, state) in recovered.partitions {
             shared.insert(Partition::new(id, shared.clone(), state));
         }
@@ -104,7 +107,15 @@ impl Log {
     pub fn delete(&self, id: TopicPartition) {
         if let Some(partition) = self.shared.remove(id) {
             partition.mark_deleted();
-            self.shared.background.wake();
+            self.shared.make_stale();
+        }
+    }
+
+    /// Applies the retention of every partition now, instead of in the background's next round. The
+    /// log starts have moved on return; the space is free after the round that follows.
+    pub fn enforce_retention_now(&self) {
+        if retention::enforce(&self.shared) {
+            self.shared.make_stale();
         }
     }
 
@@ -116,6 +127,11 @@ impl Log {
     /// What the log counts.
     pub fn metrics(&self) -> &LogMetrics {
         &self.shared.metrics
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared_for_test(&self) -> Arc<Shared> {
+        self.shared.clone()
     }
 
     /// Makes everything accepted durable, leaves a checkpoint, and ends the workers. Appends fail

@@ -22,6 +22,8 @@ pub struct LogMetrics {
     pub rewritten_bytes: AtomicU64,
     /// Bytes written as indexes and checkpoints.
     pub index_bytes: AtomicU64,
+    /// Bytes of batches that retention dropped.
+    pub expired_bytes: AtomicU64,
     /// Writes or flushes that failed.
     pub write_failures: AtomicU64,
     /// Write-ahead log files filled.

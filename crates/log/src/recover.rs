@@ -21,9 +21,10 @@ use crate::writer::LogEnd;
 pub(crate) struct Recovered {
     pub partitions: BTreeMap<TopicPartition, PartitionState>,
     pub end: LogEnd,
+    /// The latest time on disk, by the retention clock.
+    pub written_at: Option<Timestamp>,
     /// Replayed files, oldest first, for the background worker to index.
     pub finished: Vec<Finished>,
-    /// Log files that hold nothing and were removed.
     pub report: RecoveryReport,
 }
 
@@ -43,6 +44,7 @@ pub struct RecoveryReport {
 pub(crate) struct Recovery<'a> {
     files: &'a FileTable,
     states: BTreeMap<TopicPartition, PartitionState>,
+    written_at: Option<Timestamp>,
     report: RecoveryReport,
 }
 
@@ -55,12 +57,13 @@ impl<'a> Recovery<'a> {
     ) -> Self {
         let mut states: BTreeMap<_, _> =
             live.into_iter().map(|(id, config)| (id, PartitionState::new(config))).collect();
+        let written_at = (checkpoint != Checkpoint::default()).then_some(checkpoint.written_at);
         for partition in checkpoint.partitions {
             if let Some(state) = states.get_mut(&partition.id) {
                 partition.restore(state);
             }
         }
-        Self { files, states, report: RecoveryReport::default() }
+        Self { files, states, written_at, report: RecoveryReport::default() }
     }
 
     /// Replays `wals`, the numbers of all write-ahead log files not covered by the checkpoint.
@@ -69,7 +72,11 @@ impl<'a> Recovery<'a> {
         let mut finished = Vec::new();
         let mut end = LogEnd::default();
         for (at, file) in used.iter().enumerate() {
-            let limit = used.get(at + 1).map(|next| next.previous_end);
+            let next = used[at + 1..].iter().find(|next| next.previous == file.id.number);
+            let limit = match next {
+                Some(next) => Some(next.previous_end),
+                None => used.get(at + 1).map(|_| ALIGN),
+            };
             let scanned = match limit {
                 Some(limit) => self.replay(file.id, limit)?,
                 None => self.replay_last(file.id)?,
@@ -80,6 +87,7 @@ impl<'a> Recovery<'a> {
                 position: scanned.end,
                 sequence: scanned.last.map_or(end.sequence, |last| last.sequence + 1),
             };
+            self.written_at = self.written_at.max(scanned.last.map(|last| last.written_at));
             self.report.damage.extend(scanned.damage);
         }
         self.report.files = used.len();
@@ -88,24 +96,39 @@ impl<'a> Recovery<'a> {
                 .values_mut()
                 .for_each(|state| state.next = state.next.plus(-1).max(state.log_start));
         }
-        Ok(Recovered { partitions: self.states, end, finished, report: self.report })
+        Ok(Recovered {
+            partitions: self.states,
+            end,
+            written_at: self.written_at,
+            finished,
+            report: self.report,
+        })
     }
 
     /// The files with at least one chunk; the others were made in advance, or their first write was
     /// torn: they are removed.
     fn used_files(&self, wals: &[u64]) -> Result<Vec<UsedFile>, LogError> {
-        let mut used = Vec::new();
+        let mut used: Vec<UsedFile> = Vec::new();
+        let mut unreadable = Vec::new();
         for number in wals {
             let id = FileId::wal(*number);
             match scan::first_chunk(self.files, id) {
-                Ok(Some(first)) => used.push(UsedFile { id, previous_end: first.previous_end }),
+                Ok(Some(first)) => used.push(UsedFile {
+                    id,
+                    previous: first.previous_file,
+                    previous_end: first.previous_end,
+                }),
                 Ok(None) => self.files.remove(id)?,
-                // A power cut may leave the name of a file whose header was never flushed.
-                Err(LogError::Corrupt { .. }) if Some(number) == wals.last() => {
-                    self.files.remove(id)?;
-                }
+                Err(error @ LogError::Corrupt { .. }) => unreadable.push((id, error)),
                 Err(error) => return Err(error),
             }
+        }
+        for (id, error) in unreadable {
+            if used.iter().any(|file| file.previous == id.number) {
+                return Err(error);
+            }
+            // A power cut leaves the name of a file whose header was never flushed.
+            self.files.remove(id)?;
         }
         Ok(used)
     }
@@ -165,6 +188,9 @@ impl<'a> Recovery<'a> {
 
 struct UsedFile {
     id: FileId,
+    /// The number of the file before it, …
+    previous: u64,
+    /// … and where that one ends.
     previous_end: u64,
 }
 
@@ -204,7 +230,7 @@ impl Replay<'_> {
 fn replay_batch(state: &mut PartitionState, entry: BatchEntry, file: FileId, at: Timestamp) {
     if entry.base_offset >= state.high_watermark {
         state.settle(entry, file, at, None);
-    } else if entry.base_offset >= state.tail_end() && entry.end_offset() > state.log_start {
+    } else if entry.base_offset >= state.covered_to() && entry.end_offset() > state.log_start {
         state.bytes += u64::from(entry.len);
         state.tail.push_back(TailBatch { entry, file, appended_at: at, cached: None });
     }

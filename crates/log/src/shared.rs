@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use thalweg_env::{DiskFile, Env, Wake};
 use thalweg_types::{LeaderEpoch, TopicPartition};
 
+use crate::clock::RetentionClock;
 use crate::config::LogOptions;
 use crate::error::LogError;
 use crate::files::{FileId, FileTable};
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub env: Env,
     pub options: LogOptions,
     pub leader_epoch: LeaderEpoch,
+    pub clock: RetentionClock,
     pub files: FileTable,
     pub index: IndexCache,
     pub health: Health,
@@ -27,15 +29,23 @@ pub(crate) struct Shared {
     pub handoff: Handoff,
     pub metrics: LogMetrics,
     pub next_file: AtomicU64,
+    /// True if the next round of the background worker should leave a checkpoint.
+    pub stale: AtomicBool,
     pub partitions: RwLock<BTreeMap<TopicPartition, Arc<Partition>>>,
 }
 
 impl Shared {
-    pub(crate) fn new(env: &Env, options: LogOptions, next_file: u64) -> Self {
+    pub(crate) fn new(
+        env: &Env,
+        clock: RetentionClock,
+        options: LogOptions,
+        next_file: u64,
+    ) -> Self {
         let dir = options.dir.join(crate::LOG_DIR);
         Self {
             env: env.clone(),
             leader_epoch: LeaderEpoch(options.incarnation as i32),
+            clock,
             files: FileTable::new(env.disk(), dir, options.open_files_max),
             index: IndexCache::new(options.index_cache_bytes),
             health: Health::default(),
@@ -44,9 +54,16 @@ impl Shared {
             handoff: Handoff::default(),
             metrics: LogMetrics::default(),
             next_file: AtomicU64::new(next_file),
+            stale: AtomicBool::new(false),
             partitions: RwLock::default(),
             options,
         }
+    }
+
+    /// Asks the background worker's next round for a checkpoint, and so for the removal of files
+    /// that it does without.
+    pub(crate) fn make_stale(&self) {
+        self.stale.store(true, Ordering::Relaxed);
     }
 
     /// A file number that was never used.
@@ -192,8 +209,11 @@ impl Handoff {
         *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(spare);
     }
 
-    pub(crate) fn take_spare(&self) -> Option<Spare> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Takes the spare file if it is of use: large enough, and with a number above `after`, because
+    /// recovery reads files by their numbers. Another one is dropped; it holds nothing.
+    pub(crate) fn take_spare(&self, after: u64, len: u64) -> Option<Spare> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        spare.filter(|spare| spare.len >= len && spare.id.number > after)
     }
 
     pub(crate) fn push_finished(&self, finished: Finished) {

@@ -96,7 +96,7 @@ impl Writer {
     /// Starts a new file whose first chunk, empty and flushed, says where the log ended before.
     fn open_file(&mut self, chunk_len: u64) -> Result<(), LogError> {
         let room = ALIGN * 2 + chunk_len;
-        let spare = self.shared.handoff.take_spare().filter(|spare| spare.len >= room);
+        let spare = self.shared.handoff.take_spare(self.end.file, room);
         let (id, handle, len) = match spare {
             Some(spare) => (spare.id, spare.handle, spare.len),
             None => {
@@ -131,7 +131,7 @@ impl Writer {
             position: active.position,
             sequence: self.end.sequence,
             flushed_to: active.flushed_to,
-            written_at: self.shared.env.wall(),
+            written_at: self.shared.clock.now(),
             ..Place::default()
         }
     }

@@ -55,7 +55,7 @@ impl Partition {
     /// Accepts a validated batch: checks its producer, gives it offsets, stamps them in place, and
     /// hands it to the writer.
     pub fn append(self: &Arc<Self>, mut batch: BatchMut) -> Result<Appended, AppendError> {
-        let now = self.shared.env.wall();
+        let now = self.shared.clock.now();
         let mut entry = scan::entry_of(batch.header(), 0);
         let (appended, wake) = {
             let mut state = self.state();

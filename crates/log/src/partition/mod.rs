@@ -70,6 +70,8 @@ pub(crate) struct PartitionState {
     pub bytes: u64,
     /// Offsets below this have been compacted.
     pub cleaned_to: Offset,
+    /// True once it was said that timestamps in the future keep data.
+    pub warned_of_future: bool,
 }
 
 /// A durable batch in a log file that is not indexed yet.
@@ -107,12 +109,13 @@ impl PartitionState {
             waiters: Waiters::default(),
             bytes: 0,
             cleaned_to: Offset::ZERO,
+            warned_of_future: false,
         }
     }
 
-    /// The first offset that is neither in an extent nor in the tail.
-    pub(crate) fn tail_end(&self) -> Offset {
-        let indexed = self.extents.last().map_or(self.log_start, |extent| extent.end);
+    /// Where extents and tail end. What lies before is in them, or was trimmed.
+    pub(crate) fn covered_to(&self) -> Offset {
+        let indexed = self.extents.last().map_or(Offset::ZERO, |extent| extent.end);
         self.tail.back().map_or(indexed, |batch| batch.entry.end_offset())
     }
 }

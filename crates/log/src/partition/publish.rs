@@ -71,7 +71,7 @@ impl Partition {
             state.waiters.all()
         };
         waiters.iter().for_each(|notify| notify.notify_one());
-        self.shared.background.wake();
+        self.shared.make_stale();
     }
 
     /// Drops the cached bytes of batches up to `last`.

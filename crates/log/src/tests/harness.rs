@@ -1,6 +1,7 @@
 //! A small log in a simulated world, and short words for using it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -39,9 +40,55 @@ pub(super) fn try_open(
     incarnation: u32,
     partitions: i32,
 ) -> Result<(Log, RecoveryReport), LogError> {
-    let live: BTreeMap<_, _> =
-        (0..partitions).map(|n| (id(n), PartitionConfig::default())).collect();
+    try_open_with(env, incarnation, partitions, |_| keep_all())
+}
+
+/// Nothing goes. The tests' timestamps are small numbers, long past any retention.
+pub(super) fn keep_all() -> PartitionConfig {
+    PartitionConfig { retention: None, ..PartitionConfig::default() }
+}
+
+/// Opens the log with a configuration for each partition.
+pub(super) fn try_open_with(
+    env: &Env,
+    incarnation: u32,
+    partitions: i32,
+    config: impl Fn(i32) -> PartitionConfig,
+) -> Result<(Log, RecoveryReport), LogError> {
+    let live: BTreeMap<_, _> = (0..partitions).map(|n| (id(n), config(n))).collect();
     Log::open(env, options(incarnation), live)
+}
+
+/// Opens the log with one configuration for all partitions.
+pub(super) fn open_with(
+    env: &Env,
+    incarnation: u32,
+    partitions: i32,
+    config: &PartitionConfig,
+) -> Log {
+    try_open_with(env, incarnation, partitions, |_| config.clone()).expect("the log opens").0
+}
+
+/// The names of the log files with this extension.
+pub(super) fn files(world: &SimWorld, extension: &str) -> Vec<String> {
+    let entries = world.disk().list(&Path::new(DIR).join("log")).expect("the log folder");
+    let names = entries.into_iter().map(|entry| entry.name);
+    names.filter(|name| name.ends_with(extension)).collect()
+}
+
+/// A batch with one record for each of `values`, all created at `timestamp`.
+pub(super) fn batch_at(timestamp: Timestamp, values: &[u64], pad: usize) -> BatchMut {
+    let mut builder = BatchBuilder::new();
+    for value in values {
+        builder.push(timestamp, None, Some(&padded(*value, pad)), &[]);
+    }
+    builder.build().expect("a batch")
+}
+
+fn padded(value: u64, pad: usize) -> Vec<u8> {
+    let mut bytes = value.to_be_bytes().to_vec();
+    bytes.resize(8 + pad, 0xab);
+    bytes
 }
 
 /// Runs a scenario in the world of `seed`.
@@ -69,9 +116,7 @@ pub(super) fn idempotent(producer: i64, sequence: i32, values: &[u64]) -> BatchM
 
 fn fill(mut builder: BatchBuilder, values: &[u64], pad: usize) -> BatchMut {
     for value in values {
-        let mut bytes = value.to_be_bytes().to_vec();
-        bytes.resize(8 + pad, 0xab);
-        builder.push(Timestamp(*value as i64), None, Some(&bytes), &[]);
+        builder.push(Timestamp(*value as i64), None, Some(&padded(*value, pad)), &[]);
     }
     builder.build().expect("a batch")
 }

@@ -1,6 +1,9 @@
 //! The log in the simulated world: what was acknowledged is there after every kind of crash.
 
+mod clock;
 mod crash;
 mod damage;
+mod files;
 mod harness;
+mod retention;
 mod semantics;

@@ -164,6 +164,24 @@ fn rule_50_a_trim_survives_a_restart_and_hides_what_lies_before_it() {
 }
 
 #[test]
+fn rule_50_a_trim_inside_a_batch_keeps_the_rest_of_it() {
+    simulate(11, |env, world| async move {
+        let (log, _) = open(&env, 0, 1);
+        let partition = log.partition(id(0)).expect("partition");
+        append(&partition, batch(&[0, 1, 2, 3], 0)).await.expect("append");
+        partition.trim(Offset(2)).expect("trim").wait().await.expect("durable");
+        // A checkpoint has the log start, and the batch is in a file that is not indexed.
+        env.sleep(Duration::from_secs(20)).await;
+        world.crash(thalweg_env::simulated::Crash::PowerCut);
+        drop(log);
+        let env = world.restart();
+        let (log, _) = open(&env, 1, 1);
+        let partition = log.partition(id(0)).expect("partition");
+        assert_eq!(read_all(&partition, Offset(2)).expect("read"), [(2, 2), (3, 3)]);
+    });
+}
+
+#[test]
 fn rule_24_timestamps_find_the_first_record_at_or_after_them() {
     simulate(9, |env, _world| async move {
         let (log, _) = open(&env, 0, 1);
