@@ -1,0 +1,52 @@
+//! `DescribeProducers`: who writes to a partition with a producer id (KIP-664).
+//!
+//! | version | |
+//! |---|---|
+//! | 0 | flexible |
+
+use thalweg_broker::{Producer, TopicKey};
+use thalweg_kafka_wire::messages::describe_producers_request::TopicRequest;
+use thalweg_kafka_wire::messages::describe_producers_response::{
+    PartitionResponse, ProducerState, TopicResponse,
+};
+use thalweg_kafka_wire::messages::{DescribeProducersRequest, DescribeProducersResponse};
+use thalweg_types::{Offset, ProducerId, Sequence, Timestamp};
+
+use crate::call::Call;
+use crate::error_code::{code_of, message_of};
+
+/// The epoch of a coordinator that there is none of.
+const NO_COORDINATOR: i32 = -1;
+
+pub(super) async fn handle(
+    call: Call,
+    request: DescribeProducersRequest,
+) -> DescribeProducersResponse {
+    let topics = request.topics.into_iter().map(|topic| describe(&call, topic));
+    DescribeProducersResponse { throttle_time_ms: 0, topics: topics.collect() }
+}
+
+fn describe(call: &Call, asked: TopicRequest) -> TopicResponse {
+    let partitions = asked.partition_indexes.iter().map(|&partition_index| {
+        let outcome = call.broker().producers(TopicKey::Name(&asked.name), partition_index);
+        PartitionResponse {
+            partition_index,
+            error_code: code_of(&outcome),
+            error_message: message_of(&outcome),
+            active_producers: outcome.unwrap_or_default().iter().map(state).collect(),
+        }
+    });
+    TopicResponse { partitions: partitions.collect(), name: asked.name }
+}
+
+fn state((id, producer): &(ProducerId, Producer)) -> ProducerState {
+    let last = producer.batches.back();
+    ProducerState {
+        producer_id: id.0,
+        producer_epoch: producer.epoch.0.into(),
+        last_sequence: last.map_or(Sequence::NONE, |batch| batch.last_sequence).0,
+        last_timestamp: last.map_or(Timestamp::NONE, |batch| batch.timestamp).0,
+        coordinator_epoch: NO_COORDINATOR,
+        current_txn_start_offset: Offset::NONE.0,
+    }
+}

@@ -1,0 +1,203 @@
+//! `Produce`: appends one record batch to each of some partitions.
+//!
+//! | version | |
+//! |---|---|
+//! | 3–4 | the oldest of Kafka 4 (KIP-896) |
+//! | 5 | log start offset in the response |
+//! | 7 | zstd is allowed (KIP-110) |
+//! | 8 | errors of single records, and a text (KIP-467) |
+//! | 9 | flexible |
+//! | 10 | who leads the partition, if it is another broker (KIP-951) |
+//! | 11–12 | for transactions (KIP-890) |
+//! | 13 | topics are named by their ids (KIP-516) |
+//!
+//! - The batches are accepted before the next request of the connection begins; the response waits
+//!   for the device, the next request does not.
+//! - `acks=1` and `acks=all` are acknowledged alike: when the batch is durable. They differ in that
+//!   only `all` is held against `min.insync.replicas`.
+//! - `acks=0` has no response. It keeps its place in the queue of the connection all the same, so that
+//!   a client cannot send faster than the device takes; and an error closes the connection.
+//! - After `timeout_ms` the answer is `REQUEST_TIMED_OUT`, and the batch may become durable yet.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use thalweg_broker::{AppendOptions, BrokerError, Durable, RecordsError, TopicKey};
+use thalweg_env::Instant;
+use thalweg_kafka_wire::ErrorCode;
+use thalweg_kafka_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use thalweg_kafka_wire::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    TopicProduceResponse,
+};
+use thalweg_kafka_wire::messages::{ProduceRequest, ProduceResponse};
+use thalweg_types::{Offset, Timestamp, TopicId};
+
+use super::Answer;
+use crate::call::Call;
+use crate::close::Close;
+use crate::error_code::AsErrorCode;
+
+/// The first version that names topics by their ids.
+const BY_TOPIC_ID: i16 = 13;
+/// The first version that allows zstd.
+const ZSTD: i16 = 7;
+/// The first version that tells who leads.
+const LEADER_HINTS: i16 = 10;
+
+pub(super) async fn handle(call: Call, request: ProduceRequest) -> Answer<ProduceResponse> {
+    let acks = request.acks;
+    let timeout = Duration::from_millis(request.timeout_ms.max(0).unsigned_abs().into());
+    let deadline = call.door.env.now() + timeout;
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for topic in request.topic_data {
+        topics.push(Topic::append(&call, topic, acks).await);
+    }
+    Answer::Later(Box::pin(async move {
+        let mut responses = Vec::with_capacity(topics.len());
+        for topic in topics {
+            responses.push(topic.settle(&call, deadline).await);
+        }
+        if acks == 0 {
+            return unacknowledged(&responses).map_or(Ok(None), |error| {
+                Err(Close::Unacknowledged(error))
+            });
+        }
+        let node_endpoints = leader_hints(&call, &mut responses);
+        Ok(Some(ProduceResponse { responses, node_endpoints, ..Default::default() }))
+    }))
+}
+
+/// The batches of a topic, accepted or refused.
+struct Topic {
+    name: String,
+    id: TopicId,
+    partitions: Vec<Accepted>,
+}
+
+/// The answer for a batch, and what has to come true before it may be given.
+struct Accepted {
+    response: PartitionProduceResponse,
+    durable: Option<Durable>,
+}
+
+impl Topic {
+    async fn append(call: &Call, data: TopicProduceData, acks: i16) -> Self {
+        let TopicProduceData { name, topic_id, partition_data } = data;
+        let id = TopicId(topic_id);
+        let mut partitions = Vec::with_capacity(partition_data.len());
+        for data in partition_data {
+            let key = match call.version {
+                BY_TOPIC_ID.. => TopicKey::Id(id),
+                _ => TopicKey::Name(&name),
+            };
+            partitions.push(match acks {
+                -1..=1 => append(call, key, data, acks == -1).await,
+                _ => Accepted {
+                    response: failed(data.index, ErrorCode::InvalidRequiredAcks),
+                    durable: None,
+                },
+            });
+        }
+        Self { name, id, partitions }
+    }
+
+    async fn settle(self, call: &Call, deadline: Instant) -> TopicProduceResponse {
+        let mut partition_responses = Vec::with_capacity(self.partitions.len());
+        for accepted in self.partitions {
+            partition_responses.push(accepted.settle(call, deadline).await);
+        }
+        TopicProduceResponse { name: self.name, topic_id: self.id.0, partition_responses }
+    }
+}
+
+impl Accepted {
+    async fn settle(self, call: &Call, deadline: Instant) -> PartitionProduceResponse {
+        let Self { response, durable } = self;
+        let Some(durable) = durable else { return response };
+        let env = &call.door.env;
+        match env.timeout(deadline.saturating_duration_since(env.now()), durable.wait()).await {
+            Ok(Ok(())) => response,
+            Ok(Err(error)) => refused(response.index, &error),
+            Err(_) => failed(response.index, ErrorCode::RequestTimedOut),
+        }
+    }
+}
+
+async fn append(
+    call: &Call,
+    topic: TopicKey<'_>,
+    data: PartitionProduceData,
+    all_replicas: bool,
+) -> Accepted {
+    let PartitionProduceData { index, records, .. } = data;
+    let options = AppendOptions { all_replicas, zstd_allowed: call.version >= ZSTD };
+    let records: BytesMut = records.unwrap_or_default();
+    match call.broker().append(&call.session, topic, index, records, options).await {
+        Ok(appended) => Accepted {
+            response: PartitionProduceResponse {
+                index,
+                base_offset: appended.base_offset.0,
+                log_append_time_ms: appended.log_append_time.unwrap_or(Timestamp::NONE).0,
+                log_start_offset: appended.log_start.0,
+                ..Default::default()
+            },
+            durable: Some(appended.durable),
+        },
+        Err(error) => Accepted { response: refused(index, &error), durable: None },
+    }
+}
+
+fn refused(index: i32, error: &BrokerError) -> PartitionProduceResponse {
+    let mut response = failed(index, error.error_code());
+    response.error_message = Some(error.to_string());
+    if let BrokerError::Records(RecordsError::Rejected(rejected)) = error {
+        let records = rejected.records().iter().map(|record| BatchIndexAndErrorMessage {
+            batch_index: record.index,
+            batch_index_error_message: Some(record.reason.to_string()),
+        });
+        response.record_errors = records.collect();
+    }
+    response
+}
+
+fn failed(index: i32, error: ErrorCode) -> PartitionProduceResponse {
+    PartitionProduceResponse {
+        index,
+        error_code: error.code(),
+        base_offset: Offset::NONE.0,
+        log_append_time_ms: Timestamp::NONE.0,
+        log_start_offset: Offset::NONE.0,
+        ..Default::default()
+    }
+}
+
+/// The first error of a request that has no response to tell it.
+fn unacknowledged(responses: &[TopicProduceResponse]) -> Option<ErrorCode> {
+    let mut partitions = responses.iter().flat_map(|topic| &topic.partition_responses);
+    let failed = partitions.find(|partition| partition.error_code != ErrorCode::None.code())?;
+    ErrorCode::from_code(failed.error_code)
+}
+
+/// Tells the client who leads the partitions that this broker does not.
+fn leader_hints(call: &Call, responses: &mut [TopicProduceResponse]) -> Vec<NodeEndpoint> {
+    let misled = responses.iter_mut().flat_map(|topic| &mut topic.partition_responses).filter(
+        |partition| partition.error_code == ErrorCode::NotLeaderOrFollower.code(),
+    );
+    let mut any = false;
+    for partition in misled.filter(|_| call.version >= LEADER_HINTS) {
+        any = true;
+        partition.current_leader = LeaderIdAndEpoch {
+            leader_id: call.broker().node().0,
+            leader_epoch: call.broker().leader_epoch().0,
+        };
+    }
+    let node = any.then(|| call.node());
+    let endpoint = |node: crate::call::Node| NodeEndpoint {
+        node_id: node.id,
+        host: node.host,
+        port: node.port,
+        rack: node.rack,
+    };
+    node.into_iter().map(endpoint).collect()
+}

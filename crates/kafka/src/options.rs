@@ -1,0 +1,131 @@
+//! What the door is started with.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use thalweg_broker::{Broker, config};
+
+/// Limits of the door. The defaults are those of the settings of the same meaning, and fit a laptop.
+#[derive(Clone, Debug)]
+pub struct KafkaOptions {
+    /// Largest request in bytes; who announces more is disconnected. `socket.request.max.bytes`,
+    /// 100 MiB.
+    pub request_bytes_max: usize,
+    /// Memory for requests in flight. While it is used up, connections are not read.
+    /// `queued.max.request.bytes`, 128 MiB.
+    pub request_memory_bytes: usize,
+    /// Requests of one connection that may have been handled, but not answered: produce requests
+    /// that wait for the device, mostly. 64.
+    pub pipeline_max: usize,
+    /// Time after which a silent connection is closed. `connections.max.idle.ms`, 10 minutes.
+    pub idle_max: Duration,
+    /// Connections at a time. `max.connections`, 10,000.
+    pub connections_max: usize,
+    /// Connections at a time from one address. `max.connections.per.ip`, no limit.
+    pub connections_per_ip_max: usize,
+    /// Other limits for some addresses. `max.connections.per.ip.overrides`, none.
+    pub connections_per_ip_overrides: BTreeMap<IpAddr, usize>,
+    /// Most bytes of records in one response to a fetch. `fetch.max.bytes`, 55 MiB.
+    pub fetch_bytes_max: usize,
+    /// Fetch sessions that are remembered. `max.incremental.fetch.session.cache.slots`, 1,000.
+    pub fetch_sessions_max: usize,
+    /// Partitions of all fetch sessions together; fetches beyond go without a session. 200,000.
+    pub fetch_session_partitions_max: usize,
+    /// Partitions in one response to `DescribeTopicPartitions`. `max.request.partition.size.limit`,
+    /// 2,000.
+    pub described_partitions_max: usize,
+    /// Connections that may wait to be accepted. `socket.listen.backlog.size`, 50.
+    pub backlog: u32,
+    /// Receive buffer of a connection; `None` leaves it to the system, which adapts it.
+    /// `socket.receive.buffer.bytes`, if that is set to anything but Kafka's default.
+    pub receive_buffer_bytes: Option<u32>,
+    /// Send buffer of a connection, likewise. `socket.send.buffer.bytes`.
+    pub send_buffer_bytes: Option<u32>,
+    /// How long [`Running::stop`](crate::Running::stop) waits for requests in flight. 10 s.
+    pub stop_wait_max: Duration,
+}
+
+impl Default for KafkaOptions {
+    fn default() -> Self {
+        Self {
+            request_bytes_max: 100 << 20,
+            request_memory_bytes: 128 << 20,
+            pipeline_max: 64,
+            idle_max: Duration::from_secs(600),
+            connections_max: 10_000,
+            connections_per_ip_max: usize::MAX,
+            connections_per_ip_overrides: BTreeMap::new(),
+            fetch_bytes_max: 55 << 20,
+            fetch_sessions_max: 1000,
+            fetch_session_partitions_max: 200_000,
+            described_partitions_max: 2000,
+            backlog: 50,
+            receive_buffer_bytes: None,
+            send_buffer_bytes: None,
+            stop_wait_max: Duration::from_secs(10),
+        }
+    }
+}
+
+impl KafkaOptions {
+    /// The options that the broker's settings give.
+    pub fn of(broker: &Broker) -> Self {
+        let number = |name: &str| broker.setting_int(name);
+        let size = |name: &str| usize::try_from(number(name)).unwrap_or(usize::MAX);
+        let buffer = |name: &str| {
+            let default = config::find(config::Scope::Broker, name)?.default;
+            let given = broker.setting(name).filter(|value| Some(value.as_str()) != default)?;
+            given.parse().ok().filter(|bytes| *bytes > 0)
+        };
+        let overrides = broker.setting("max.connections.per.ip.overrides").unwrap_or_default();
+        Self {
+            request_bytes_max: size("socket.request.max.bytes"),
+            request_memory_bytes: size("queued.max.request.bytes"),
+            idle_max: u64::try_from(number("connections.max.idle.ms"))
+                .map_or(Duration::MAX, Duration::from_millis),
+            connections_max: size("max.connections"),
+            connections_per_ip_max: size("max.connections.per.ip"),
+            connections_per_ip_overrides: per_ip(&overrides),
+            fetch_bytes_max: size("fetch.max.bytes"),
+            fetch_sessions_max: size("max.incremental.fetch.session.cache.slots"),
+            described_partitions_max: size("max.request.partition.size.limit"),
+            backlog: u32::try_from(number("socket.listen.backlog.size")).unwrap_or(u32::MAX),
+            receive_buffer_bytes: buffer("socket.receive.buffer.bytes"),
+            send_buffer_bytes: buffer("socket.send.buffer.bytes"),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn connections_max_from(&self, address: IpAddr) -> usize {
+        let own = self.connections_per_ip_overrides.get(&address);
+        own.copied().unwrap_or(self.connections_per_ip_max)
+    }
+}
+
+/// Reads `address:count,…`. What does not read is left out: a limit that nobody can meet would lock
+/// its author out.
+fn per_ip(overrides: &str) -> BTreeMap<IpAddr, usize> {
+    let each = config::elements(overrides).filter_map(|element| {
+        let (address, count) = element.rsplit_once(':')?;
+        let address = address.trim_start_matches('[').trim_end_matches(']');
+        Some((address.parse().ok()?, count.parse().ok()?))
+    });
+    each.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_for_addresses() {
+        let options = KafkaOptions {
+            connections_per_ip_max: 7,
+            connections_per_ip_overrides: per_ip("10.0.0.1:2, [::1]:3, nonsense"),
+            ..Default::default()
+        };
+        let max = |address: &str| options.connections_max_from(address.parse().unwrap());
+        assert_eq!([max("10.0.0.1"), max("::1"), max("10.0.0.2")], [2, 3, 7]);
+    }
+}
