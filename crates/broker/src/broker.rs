@@ -271,7 +271,9 @@ fn log_options(
     let check_interval = Duration::from_millis(number("log.retention.check.interval.ms"));
     LogOptions {
         incarnation: incarnation as u32,
-        wal_file_bytes: options.wal_file_bytes,
+        wal_file_bytes: number("wal.file.bytes"),
+        scattered_run_bytes: number("wal.scattered.run.bytes"),
+        scattered_files: number("wal.scattered.files") as usize,
         cache_bytes: number("cache.max.bytes"),
         free_bytes_min: number("disk.free.min.bytes"),
         background_interval: check_interval.min(BACKGROUND_INTERVAL_MAX),

@@ -12,8 +12,6 @@ pub struct BrokerOptions {
     pub data_dir: PathBuf,
     /// Settings of the catalogue from file, environment and flags, by name. Checked on opening.
     pub settings: Overrides,
-    /// Bytes of a log file, allocated in advance. 64 MiB.
-    pub wal_file_bytes: u64,
     /// Bytes that one batch may decompress to, whatever its topic allows. 64 MiB.
     pub decompressed_bytes_max: usize,
     /// Compressed batches that are decompressed at the same time. 2.
@@ -31,7 +29,6 @@ impl BrokerOptions {
         Self {
             data_dir: data_dir.into(),
             settings: Overrides::new(),
-            wal_file_bytes: 64 << 20,
             decompressed_bytes_max: 64 << 20,
             decompressions_max: 2,
             fetch_memory_bytes: 64 << 20,

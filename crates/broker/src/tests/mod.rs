@@ -32,11 +32,11 @@ fn simulate<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce(Env, SimWor
 }
 
 fn options() -> BrokerOptions {
-    let options = BrokerOptions::new("/data")
+    BrokerOptions::new("/data")
+        .set("wal.file.bytes", "1048576")
         .set("disk.free.min.bytes", "0")
         .set("offsets.topic.num.partitions", "3")
-        .set("group.initial.rebalance.delay.ms", "0");
-    BrokerOptions { wal_file_bytes: 1 << 20, ..options }
+        .set("group.initial.rebalance.delay.ms", "0")
 }
 
 async fn open(env: &Env) -> Broker {

@@ -25,4 +25,16 @@ pub(super) const SETTINGS: &[Setting] = &[
     string("http.listen")
         .default("127.0.0.1:8080")
         .doc("Address of metrics and health over HTTP. Port 0 takes a free one."),
+    long("wal.file.bytes").default("67108864").min(1 << 16).doc(
+        "Bytes of a write-ahead log file, allocated in advance. Data is indexed, rewritten and \
+         removed by whole files, and a start reads the end of the newest two.",
+    ),
+    long("wal.scattered.run.bytes").default("32768").min(0).doc(
+        "A finished write-ahead log file whose partitions lie in pieces shorter than this on \
+         average is rewritten, sorted by partition. 0 never rewrites.",
+    ),
+    int("wal.scattered.files").default("8").min(2).doc(
+        "Scattered write-ahead log files that are rewritten together: more files make longer \
+         pieces, fewer make less to replay.",
+    ),
 ];
