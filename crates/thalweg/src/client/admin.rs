@@ -1,0 +1,14 @@
+//! Asking brokers about topics, configurations and groups, and changing them.
+
+mod configs;
+mod groups;
+mod topics;
+
+use std::time::Duration;
+
+pub use configs::{ConfigChange, ConfigResource, ConfigValue};
+pub use groups::{GroupDescription, GroupListing, GroupMember};
+pub use topics::NewTopic;
+
+/// How long a broker may take for a change.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,42 @@
+//! Logs on standard error: text or JSON, with times in UTC.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt, reload};
+
+use crate::error::Failure;
+use crate::settings::{LOG_FORMAT, LOG_LEVEL, Settings};
+
+/// Changes what is logged while the process runs.
+pub struct LogLevel(reload::Handle<Targets, Registry>);
+
+/// Starts logging as the settings say.
+pub fn start(settings: &Settings) -> Result<LogLevel, Failure> {
+    let (level, handle) = reload::Layer::new(targets(settings));
+    let format = match settings.get(LOG_FORMAT) {
+        "json" => fmt::layer().json().with_writer(std::io::stderr).boxed(),
+        _ => {
+            let colours = std::io::stderr().is_terminal();
+            fmt::layer().with_writer(std::io::stderr).with_ansi(colours).boxed()
+        }
+    };
+    let started = tracing_subscriber::registry().with(level).with(format).try_init();
+    started.map_err(|error| Failure::Failed(format!("cannot start logging: {error}")))?;
+    Ok(LogLevel(handle))
+}
+
+impl LogLevel {
+    /// Logs from now on what the settings say.
+    pub fn set(&self, settings: &Settings) {
+        // Fails only without a subscriber, and then nothing is logged anyway.
+        let _ = self.0.reload(targets(settings));
+    }
+}
+
+/// The settings are checked: what does not parse cannot get here.
+fn targets(settings: &Settings) -> Targets {
+    settings.get(LOG_LEVEL).parse().unwrap_or_default()
+}
