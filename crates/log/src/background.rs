@@ -15,6 +15,7 @@ use crate::checkpoint::{self, Checkpoint, PartitionCheckpoint};
 use crate::error::LogError;
 use crate::files::{FileId, Kind};
 use crate::indexer;
+use crate::maintenance::{Maintenance, Progress};
 use crate::metrics::LogMetrics;
 use crate::planted::{self, Bug};
 use crate::retention;
@@ -25,6 +26,7 @@ const FINISHED_KEPT: usize = 1;
 
 pub(crate) struct Background {
     shared: Arc<Shared>,
+    maintenance: Maintenance,
     /// True if extents changed since the last checkpoint.
     dirty: bool,
     /// The first file that a checkpoint written now does not cover.
@@ -41,6 +43,7 @@ impl Background {
     pub(crate) fn new(shared: Arc<Shared>, replay_from: u64) -> Self {
         let now = shared.env.now();
         Self {
+            maintenance: Maintenance::new(shared.clone()),
             shared,
             dirty: true,
             replay_from,
@@ -66,6 +69,7 @@ impl Background {
         self.shared.handoff.pop_finished();
         self.replay_from = finished.id.number + 1;
         self.dirty = true;
+        self.maintenance.look_again();
         Ok(())
     }
 
@@ -105,12 +109,13 @@ impl Background {
         let extents = checkpoint.partitions.iter().flat_map(|partition| &partition.extents);
         let needed: BTreeSet<FileId> = extents.map(|extent| extent.file).collect();
         let files = &self.shared.files;
+        let output = self.maintenance.output();
         let entries = files.disk().list(files.dir());
         for entry in entries.map_err(LogError::io("listing", files.dir()))? {
             let Some(file) = FileId::from_name(&entry.name) else { continue };
             let replayed = file.kind == Kind::Wal && file.number >= checkpoint.replay_from;
             let newer = file.number >= checkpoint.next_file;
-            if !(replayed || newer || needed.contains(&file)) {
+            if !(replayed || newer || needed.contains(&file) || output == Some(file)) {
                 files.remove(file)?;
             }
         }
@@ -140,6 +145,7 @@ impl Background {
         self.last_round = now;
         self.next_round = now + self.shared.options.background_interval;
         self.watch_space();
+        self.maintenance.look_again();
         self.dirty |= retention::enforce(&self.shared);
         self.dirty |= self.shared.stale.swap(false, Ordering::Relaxed);
     }
@@ -207,6 +213,14 @@ impl Worker for Background {
             }
             return Turn::Again;
         }
-        Turn::Until(self.next_round)
+        if now >= self.hindered_until && self.maintenance.due().is_some_and(|due| now >= due) {
+            match self.maintenance.turn(self.replay_from) {
+                Ok(progress) => self.dirty |= progress == Progress::Finished,
+                Err(error) => self.hindered_until = self.retry_after(&error),
+            }
+            return Turn::Again;
+        }
+        let rested = self.maintenance.due().map(|due| due.max(self.hindered_until));
+        Turn::Until(rested.map_or(self.next_round, |rested| rested.min(self.next_round)))
     }
 }

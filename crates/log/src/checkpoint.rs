@@ -108,7 +108,7 @@ impl PartitionCheckpoint {
 }
 
 const PRODUCER_LEN_MIN: usize = 8 + 2 + 8 + 1;
-const EXTENT_LEN: usize = 8 + 1 + 8 + 4 + 4 + 8 + 8 + 8 + 8 + 8;
+const EXTENT_LEN: usize = 8 + 1 + 8 + 4 + 4 + 8 + 8 + 8 + 4 + 8 + 8;
 
 fn encode_producer(id: ProducerId, producer: &Producer, out: &mut Vec<u8>) {
     out.producer(id, producer.epoch);
@@ -153,6 +153,7 @@ fn encode_extent(extent: &Extent, out: &mut Vec<u8>) {
     out.offset(extent.base);
     out.offset(extent.end);
     out.u64(extent.bytes);
+    out.u32(extent.pieces);
     out.timestamp(extent.max_timestamp);
     out.timestamp(extent.first_append);
 }
@@ -172,6 +173,7 @@ fn decode_extent(partition: TopicPartition, reader: &mut Reader<'_>) -> Option<E
         base: Offset(reader.i64()?),
         end: Offset(reader.i64()?),
         bytes: reader.u64()?,
+        pieces: reader.u32()?,
         max_timestamp: Timestamp(reader.i64()?),
         first_append: Timestamp(reader.i64()?),
     })
@@ -199,7 +201,7 @@ impl Checkpoint {
         for _ in 0..reader.count(20 + 3 * 8 + 3 * 4)? {
             checkpoint.partitions.push(PartitionCheckpoint::decode(&mut reader)?);
         }
-        Some(checkpoint)
+        reader.0.is_empty().then_some(checkpoint)
     }
 }
 

@@ -103,6 +103,8 @@ pub struct LogOptions {
     pub scattered_run_bytes: u64,
     /// Scattered files are rewritten together when there are this many.
     pub scattered_files: usize,
+    /// Most keys that compaction keeps in memory, about 40 bytes each.
+    pub compaction_keys_max: usize,
 }
 
 impl LogOptions {
@@ -121,6 +123,7 @@ impl LogOptions {
             producer_expiration: Duration::from_secs(24 * 60 * 60),
             scattered_run_bytes: 32 << 10,
             scattered_files: 8,
+            compaction_keys_max: 1_000_000,
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use thalweg_env::DiskFile;
 use thalweg_types::Offset;
 
 use crate::error::LogError;
 use crate::files::{FileId, FileTable};
+use crate::format::FORMAT_VERSION;
 use crate::format::entry::{BATCH_ENTRY_LEN, BatchEntry};
-use crate::format::index;
+use crate::format::index::{self, INDEX_HEADER_LEN, IndexHeader};
 use crate::partition::extent::Extent;
 use crate::scan;
 
@@ -51,6 +53,18 @@ impl IndexCache {
         Ok(entries)
     }
 
+    /// The same for those who read an extent once: what others use stays in the cache.
+    pub(crate) fn entries_once(
+        &self,
+        files: &FileTable,
+        extent: &Extent,
+    ) -> Result<Arc<[BatchEntry]>, LogError> {
+        match self.touch((extent.file, extent.section.position)) {
+            Some(entries) => Ok(entries),
+            None => Ok(load(files, extent)?.into()),
+        }
+    }
+
     fn touch(&self, key: Key) -> Option<Arc<[BatchEntry]>> {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
@@ -87,15 +101,31 @@ fn size(entries: &[BatchEntry]) -> u64 {
 }
 
 fn load(files: &FileTable, extent: &Extent) -> Result<Vec<BatchEntry>, LogError> {
-    match load_section(files, extent) {
-        Some(entries) => Ok(entries),
-        None => rebuild(files, extent),
+    if let Some(file) = files.disk().open(&files.index_path(extent.file)).ok() {
+        check_version(files, extent.file, file.as_ref())?;
+        if let Some(entries) = load_section(file.as_ref(), extent) {
+            return Ok(entries);
+        }
+    }
+    rebuild(files, extent)
+}
+
+/// Refuses an index of a newer format. A damaged header proves nothing: sections have checksums.
+fn check_version(files: &FileTable, file: FileId, index: &dyn DiskFile) -> Result<(), LogError> {
+    let mut bytes = [0; INDEX_HEADER_LEN];
+    let header = index.read_exact_at(&mut bytes, 0).ok().and_then(|()| IndexHeader::decode(&bytes));
+    match header.filter(|header| header.version > FORMAT_VERSION) {
+        Some(header) => Err(LogError::NewerFormat {
+            file: files.index_path(file),
+            found: header.version,
+            known: FORMAT_VERSION,
+        }),
+        None => Ok(()),
     }
 }
 
-/// The section from the index file; `None` for any damage, a missing index included.
-fn load_section(files: &FileTable, extent: &Extent) -> Option<Vec<BatchEntry>> {
-    let file = files.disk().open(&files.index_path(extent.file)).ok()?;
+/// The section from the index file; `None` for any damage.
+fn load_section(file: &dyn DiskFile, extent: &Extent) -> Option<Vec<BatchEntry>> {
     let available = file.len().ok()?.checked_sub(extent.section.position)?;
     let len = extent.section.len();
     if len as u64 > available {
@@ -111,7 +141,9 @@ fn rebuild(files: &FileTable, extent: &Extent) -> Result<Vec<BatchEntry>, LogErr
     tracing::warn!(file = %files.index_path(extent.file).display(), "damaged index: reading the log file instead");
     let mut entries = Vec::new();
     let within = |entry: &BatchEntry| (extent.base..extent.end).contains(&entry.base_offset);
-    scan::each_chunk(files, extent.file, u64::MAX, |chunk| {
+    let len = files.get(extent.file)?.len();
+    let end = len.map_err(LogError::io("reading the length of", files.path(extent.file)))?;
+    scan::each_chunk(files, extent.file, end, |chunk| {
         for (run, batches) in chunk.footer.runs() {
             if run.partition == extent.section.partition {
                 entries.extend(batches.iter().copied().filter(within));

@@ -31,7 +31,7 @@ pub(crate) fn index_wal(shared: &Shared, finished: Finished) -> Result<u64, LogE
     for partition in shared.all_partitions() {
         pieces.extend(collect(&partition, finished.id));
     }
-    let sections: Vec<_> = pieces.iter().map(|piece| piece.section.clone()).collect();
+    let sections: Vec<_> = pieces.iter().map(|piece| &piece.section).collect();
     let (written, places) = write_index(shared, finished.id, &sections)?;
     for (piece, place) in pieces.iter().zip(places) {
         let extent = extent(finished.id, place, &piece.section, piece.first_append);
@@ -44,7 +44,7 @@ pub(crate) fn index_wal(shared: &Shared, finished: Finished) -> Result<u64, LogE
 pub(crate) fn write_index(
     shared: &Shared,
     file: FileId,
-    sections: &[SectionEntries],
+    sections: &[&SectionEntries],
 ) -> Result<(u64, Vec<Section>), LogError> {
     let (encoded, places) = index::encode(file.number, sections);
     let path = shared.files.index_path(file);
@@ -66,6 +66,7 @@ pub(crate) fn extent(
         base: section.base_offset().unwrap_or_default(),
         end: section.end_offset().unwrap_or_default(),
         bytes: section.bytes(),
+        pieces: section.pieces(),
         max_timestamp: section.max_timestamp(),
         first_append,
     }

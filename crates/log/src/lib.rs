@@ -8,21 +8,27 @@
 mod background;
 mod checkpoint;
 mod clock;
+mod compact;
 mod config;
 mod epochs;
 mod error;
+mod extent_reader;
 mod files;
 mod format;
 mod index_cache;
 mod indexer;
+mod key_map;
 mod log;
+mod maintenance;
 mod metrics;
 mod partition;
 pub mod planted;
 mod producers;
 mod recover;
 mod retention;
+mod rewrite;
 mod scan;
+mod segment;
 mod shared;
 mod writer;
 

@@ -30,6 +30,8 @@ pub struct LogMetrics {
     pub rolls: AtomicU64,
     /// Checkpoints written.
     pub checkpoints: AtomicU64,
+    /// Extents that background work left where they are because they cannot be read.
+    pub unreadable_extents: AtomicU64,
     /// Passes of rewriting.
     pub rewrites: AtomicU64,
     /// Passes of compaction over a partition.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thalweg_env::DiskFile;
 use thalweg_records::BatchHeader;
+use thalweg_types::Timestamp;
 
 use crate::error::LogError;
 use crate::files::{FileId, FileTable};
@@ -271,7 +272,8 @@ pub(crate) fn entry_of(header: &BatchHeader, position: u64) -> BatchEntry {
         position,
         len: header.total_len() as u32,
         leader_epoch: header.leader_epoch,
-        max_timestamp: header.max_timestamp,
+        // Of records that compaction took, the time means nothing.
+        max_timestamp: if header.count == 0 { Timestamp::NONE } else { header.max_timestamp },
         producer_id: header.producer_id,
         producer_epoch: header.producer_epoch,
         base_sequence: header.base_sequence,

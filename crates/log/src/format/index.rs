@@ -119,13 +119,19 @@ impl SectionEntries {
         self.entries.iter().map(|entry| u64::from(entry.len)).sum()
     }
 
+    /// How many places in the log file the batches lie in.
+    pub(crate) fn pieces(&self) -> u32 {
+        let breaks = self.entries.windows(2).filter(|at| at[0].end_position() != at[1].position);
+        breaks.count() as u32 + u32::from(!self.entries.is_empty())
+    }
+
     pub(crate) fn max_timestamp(&self) -> Timestamp {
         self.entries.iter().map(|entry| entry.max_timestamp).max().unwrap_or(Timestamp::NONE)
     }
 }
 
 /// Encodes the index of log file `file`; returns it with the places of the sections, in order.
-pub(crate) fn encode(file: u64, sections: &[SectionEntries]) -> (Vec<u8>, Vec<Section>) {
+pub(crate) fn encode(file: u64, sections: &[&SectionEntries]) -> (Vec<u8>, Vec<Section>) {
     let mut position = (INDEX_HEADER_LEN + sections.len() * SECTION_LEN) as u64;
     let mut entries = Vec::new();
     let mut places = Vec::with_capacity(sections.len());

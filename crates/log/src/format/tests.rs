@@ -117,7 +117,7 @@ fn an_index_gives_back_its_sections() {
         SectionEntries { partition: partition(0), entries: vec![entry(0, 3), entry(4, 0)] },
         SectionEntries { partition: partition(1), entries: vec![entry(100, 0)] },
     ];
-    let (bytes, places) = index::encode(6, &sections);
+    let (bytes, places) = index::encode(6, &[&sections[0], &sections[1]]);
     let header = IndexHeader::decode(&bytes).expect("header");
     assert_eq!((header.file, header.sections), (6, 2));
     assert_eq!(header.directory(&bytes).expect("directory"), places);

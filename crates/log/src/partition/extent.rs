@@ -14,6 +14,8 @@ pub(crate) struct Extent {
     /// One past the last offset.
     pub end: Offset,
     pub bytes: u64,
+    /// How many places in the file they lie in: what reading all of them costs in seeks.
+    pub pieces: u32,
     pub max_timestamp: Timestamp,
     /// When the first of its batches was appended, by the broker's clock.
     pub first_append: Timestamp,

@@ -4,6 +4,7 @@ mod append;
 pub(crate) mod extent;
 mod publish;
 mod read;
+mod replace;
 mod time;
 mod wait;
 
@@ -23,8 +24,8 @@ use extent::Extent;
 use wait::Waiters;
 
 pub use append::{AppendError, Appended};
-pub(crate) use read::check as check_batch;
 pub use read::{ReadLimits, ReadPlan, Slice, is_gone};
+pub(crate) use read::{check as check_batch, read_batches};
 pub use time::TimestampOffset;
 pub use wait::{Ticket, WatchId};
 

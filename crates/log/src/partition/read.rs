@@ -87,11 +87,12 @@ impl Partition {
 fn plan(state: &PartitionState, from: Offset, limits: &ReadLimits, pieces: &mut Vec<Piece>) {
     let mut sure = 0;
     for extent in &state.extents[extent::position(&state.extents, from)..] {
-        let enough = sure >= limits.bytes_max || pieces.len() == EXTENTS_MAX;
+        let enough = sure >= limits.bytes_max.max(1) || pieces.len() == EXTENTS_MAX;
         if enough || extent.base >= limits.end {
             return;
         }
-        // Of the first extent an unknown part lies before `from`.
+        // Of the first extent an unknown part lies before `from`; compaction may have left nothing
+        // of it after that.
         if extent.base >= from {
             sure += extent.bytes as usize;
         }
@@ -100,7 +101,7 @@ fn plan(state: &PartitionState, from: Offset, limits: &ReadLimits, pieces: &mut 
     let first = state.tail.partition_point(|batch| batch.entry.end_offset() <= from);
     for TailBatch { entry, file, cached, .. } in state.tail.range(first..) {
         let len = entry.len as usize;
-        let fits = sure + len <= limits.bytes_max || (limits.at_least_one && pieces.is_empty());
+        let fits = sure + len <= limits.bytes_max || (limits.at_least_one && sure == 0);
         if !fits || entry.base_offset >= limits.end {
             return;
         }
@@ -242,7 +243,7 @@ fn split_by_bytes(entries: &[BatchEntry]) -> impl Iterator<Item = &[BatchEntry]>
 
 /// Reads adjacent batches and compares each with its entry and its checksum. Returns the good ones
 /// before the first damaged one, and the damage.
-fn read_batches(
+pub(crate) fn read_batches(
     shared: &Shared,
     file: FileId,
     entries: &[BatchEntry],

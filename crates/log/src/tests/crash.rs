@@ -8,17 +8,43 @@ use thalweg_env::Env;
 use thalweg_env::simulated::{Crash, Failure, Operation, SimWorld};
 use thalweg_types::Offset;
 
-use super::harness::{append, batch, id, idempotent, read_all, simulate, try_open};
-use crate::{Log, Partition};
+use super::harness::{append, batch, id, idempotent, keep_all, keyed_batch};
+use super::harness::{read_all, simulate, try_open_with};
+use crate::{Cleanup, Log, LogError, Partition, PartitionConfig, RecoveryReport};
 
-const PARTITIONS: i32 = 3;
+/// Partitions that keep everything.
+const KEEPING: i32 = 3;
+/// Loses its oldest segments, and is trimmed.
+const TRIMMED: i32 = 3;
+/// Keeps the newest record of each key.
+const COMPACTED: i32 = 4;
+const PARTITIONS: i32 = 5;
 const INCARNATIONS: u32 = 6;
+const KEYS: u64 = 10;
+
+fn config(n: i32) -> PartitionConfig {
+    match n {
+        TRIMMED => {
+            PartitionConfig { retention_bytes: Some(30_000), segment_bytes: 10_000, ..keep_all() }
+        }
+        COMPACTED => {
+            PartitionConfig { cleanup: Cleanup { delete: false, compact: true }, ..keep_all() }
+        }
+        _ => keep_all(),
+    }
+}
+
+fn open(env: &Env, incarnation: u32) -> Result<(Log, RecoveryReport), LogError> {
+    try_open_with(env, incarnation, PARTITIONS, config)
+}
 
 /// What each partition must hold: acknowledged offset → value, and values never acknowledged.
 #[derive(Default)]
 struct Expected {
     acknowledged: BTreeMap<(i32, i64), u64>,
     attempted: BTreeMap<u64, i32>,
+    /// The highest acknowledged trim.
+    trimmed_to: i64,
 }
 
 type Shared = Arc<Mutex<Expected>>;
@@ -26,11 +52,11 @@ type Shared = Arc<Mutex<Expected>>;
 async fn produce(partition: Arc<Partition>, n: i32, from: u64, world: SimWorld, expected: Shared) {
     for value in (from..from + 200).step_by(2) {
         let values = [value, value + 1];
-        values.iter().for_each(|v| {
-            expected.lock().expect("lock").attempted.insert(*v, n);
-        });
+        expected.lock().expect("lock").attempted.extend(values.map(|value| (value, n)));
         let pad = (value % 700) as usize;
-        let Ok(base) = append(&partition, batch(&values, pad)).await else { return };
+        let batch =
+            if n == COMPACTED { keyed_batch(&values, KEYS, pad) } else { batch(&values, pad) };
+        let Ok(base) = append(&partition, batch).await else { return };
         if !world.is_up() {
             return;
         }
@@ -40,45 +66,108 @@ async fn produce(partition: Arc<Partition>, n: i32, from: u64, world: SimWorld, 
     }
 }
 
-/// Retries each batch until it is acknowledged, as an idempotent client does.
-async fn produce_idempotent(partition: Arc<Partition>, n: i32, incarnation: u32, world: SimWorld) {
+/// Sends numbered batches until one fails.
+async fn produce_idempotent(partition: Arc<Partition>, incarnation: u32, world: SimWorld) {
     for sequence in 0..40 {
         let batch = idempotent(i64::from(incarnation), sequence, &[u64::MAX]);
         if append(&partition, batch).await.is_err() || !world.is_up() {
             return;
         }
     }
-    let _ = n;
+}
+
+/// Trims behind the producers.
+async fn trim(env: Env, partition: Arc<Partition>, world: SimWorld, expected: Shared) {
+    for back in (0..30).rev() {
+        env.sleep(Duration::from_millis(20)).await;
+        let to = Offset((partition.watermarks().high_watermark.0 - back).max(0));
+        let Ok(ticket) = partition.trim(to) else { return };
+        if ticket.wait().await.is_err() || !world.is_up() {
+            return;
+        }
+        let mut expected = expected.lock().expect("lock");
+        expected.trimmed_to = expected.trimmed_to.max(to.0);
+    }
+}
+
+/// A topic that lives for a moment.
+async fn create_and_delete(env: Env, log: Arc<Log>, incarnation: u32) {
+    let topic = thalweg_types::TopicId::from_bytes([incarnation as u8 + 100; 16]);
+    let id = thalweg_types::TopicPartition::new(topic, 0);
+    let partition = log.create(id, keep_all());
+    for value in 0..20 {
+        if append(&partition, batch(&[value], 1000)).await.is_err() {
+            break;
+        }
+    }
+    env.sleep(Duration::from_secs(3)).await;
+    log.delete(id);
 }
 
 fn check(log: &Log, expected: &Expected, seed: u64) {
     for n in 0..PARTITIONS {
         let partition = log.partition(id(n)).expect("partition");
-        let records = read_all(&partition, Offset::ZERO).expect("everything reads");
-        for (at, (offset, _)) in records.iter().enumerate() {
-            assert_eq!(*offset, at as i64, "seed {seed}: offsets of {n} are dense");
-        }
-        for ((_, offset), value) in expected.acknowledged.range((n, 0)..(n + 1, 0)) {
-            let found = records.get(*offset as usize).map(|(_, value)| *value);
-            assert_eq!(found, Some(*value), "seed {seed}: partition {n} offset {offset}");
-        }
+        let start = partition.watermarks().log_start;
+        let records = read_all(&partition, start).expect("everything reads");
         for (_, value) in &records {
             let invented = *value != u64::MAX && expected.attempted.get(value) != Some(&n);
             assert!(!invented, "seed {seed}: value {value} in {n} was never sent");
         }
+        let acknowledged = expected.acknowledged.range((n, start.0)..(n + 1, 0));
+        let acknowledged = acknowledged.map(|((_, offset), value)| (*offset, *value));
+        match n {
+            COMPACTED => check_newest(&records, acknowledged, seed),
+            _ => check_dense(start, &records, acknowledged, &format!("seed {seed} partition {n}")),
+        }
+        match n {
+            TRIMMED => assert!(start.0 >= expected.trimmed_to, "seed {seed}: a trim was undone"),
+            _ => assert_eq!(start, Offset::ZERO, "seed {seed}"),
+        }
+    }
+}
+
+fn check_dense(
+    start: Offset,
+    records: &[(i64, u64)],
+    acknowledged: impl Iterator<Item = (i64, u64)>,
+    at: &str,
+) {
+    for (nth, (offset, _)) in records.iter().enumerate() {
+        assert_eq!(*offset, start.0 + nth as i64, "{at}: offsets are dense");
+    }
+    for (offset, value) in acknowledged {
+        let found = records.get((offset - start.0) as usize).map(|(_, value)| *value);
+        assert_eq!(found, Some(value), "{at} offset {offset}");
+    }
+}
+
+/// Every acknowledged record is there, or a newer one with its key is.
+fn check_newest(records: &[(i64, u64)], acknowledged: impl Iterator<Item = (i64, u64)>, seed: u64) {
+    assert!(records.is_sorted_by_key(|(offset, _)| *offset), "seed {seed}: order");
+    for (offset, value) in acknowledged {
+        let found = records.iter().any(|(at, other)| {
+            (*at, *other) == (offset, value) || (*at > offset && other % KEYS == value % KEYS)
+        });
+        assert!(found, "seed {seed}: {value} at {offset} is gone and nothing replaces it");
     }
 }
 
 async fn live_once(env: &Env, world: &SimWorld, incarnation: u32, expected: &Shared) {
-    let Ok((log, _)) = try_open(env, incarnation, PARTITIONS) else { return };
+    let Ok((log, _)) = open(env, incarnation) else { return };
+    let log = Arc::new(log);
     for n in 0..PARTITIONS {
         let partition = log.partition(id(n)).expect("partition");
         let from = (u64::from(incarnation) * 10 + n as u64) * 1000;
         env.spawn("produce", produce(partition.clone(), n, from, world.clone(), expected.clone()));
-        env.spawn("produce", produce_idempotent(partition, n, incarnation, world.clone()));
+        if n < KEEPING {
+            env.spawn("produce", produce_idempotent(partition, incarnation, world.clone()));
+        } else if n == TRIMMED {
+            env.spawn("trim", trim(env.clone(), partition, world.clone(), expected.clone()));
+        }
     }
+    env.spawn("come and go", create_and_delete(env.clone(), log.clone(), incarnation));
     // The work may be done before the crash comes.
-    let _ = env.timeout(Duration::from_secs(60), world.down()).await;
+    let _ = env.timeout(Duration::from_mins(1), world.down()).await;
 }
 
 fn crash_and_recover(seed: u64, prepare: fn(&SimWorld, &mut fastrand::Rng)) {
@@ -88,7 +177,7 @@ fn crash_and_recover(seed: u64, prepare: fn(&SimWorld, &mut fastrand::Rng)) {
         let mut env = env;
         for incarnation in 0..INCARNATIONS {
             let crash = if random.bool() { Crash::Kill } else { Crash::PowerCut };
-            world.disk().crash_at(random.u64(20..400), crash);
+            world.disk().crash_at(random.u64(20..900), crash);
             prepare(&world, &mut random);
             live_once(&env, &world, incarnation, &expected).await;
             if world.is_up() {
@@ -96,8 +185,7 @@ fn crash_and_recover(seed: u64, prepare: fn(&SimWorld, &mut fastrand::Rng)) {
             }
             world.disk().clear_faults();
             env = world.restart();
-            let (log, _) =
-                try_open(&env, incarnation + 100, PARTITIONS).expect("opens after a crash");
+            let (log, _) = open(&env, incarnation + 100).expect("opens after a crash");
             check(&log, &expected.lock().expect("lock"), seed);
             drop(log);
             env = world.restart();
@@ -107,14 +195,14 @@ fn crash_and_recover(seed: u64, prepare: fn(&SimWorld, &mut fastrand::Rng)) {
 
 #[test]
 fn acknowledged_records_survive_kills_and_power_cuts() {
-    for seed in 0..40 {
+    for seed in 0..25 {
         crash_and_recover(seed, |_, _| {});
     }
 }
 
 #[test]
 fn acknowledged_records_survive_disk_errors_and_crashes() {
-    for seed in 1000..1040 {
+    for seed in 1000..1025 {
         crash_and_recover(seed, |world, random| {
             let operation = *random
                 .choice(&[

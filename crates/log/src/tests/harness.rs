@@ -76,6 +76,12 @@ pub(super) fn files(world: &SimWorld, extension: &str) -> Vec<String> {
     names.filter(|name| name.ends_with(extension)).collect()
 }
 
+/// Bytes of the log files and their indexes.
+pub(super) fn used(world: &SimWorld) -> u64 {
+    let entries = world.disk().list(&Path::new(DIR).join("log")).expect("the log folder");
+    entries.iter().map(|entry| entry.len).sum()
+}
+
 /// A batch with one record for each of `values`, all created at `timestamp`.
 pub(super) fn batch_at(timestamp: Timestamp, values: &[u64], pad: usize) -> BatchMut {
     let mut builder = BatchBuilder::new();
@@ -106,6 +112,16 @@ pub(super) fn simulate<F: Future>(
 /// A batch with one record for each of `values`.
 pub(super) fn batch(values: &[u64], pad: usize) -> BatchMut {
     fill(BatchBuilder::new(), values, pad)
+}
+
+/// The same with a key each: the value modulo `keys`.
+pub(super) fn keyed_batch(values: &[u64], keys: u64, pad: usize) -> BatchMut {
+    let mut builder = BatchBuilder::new();
+    for value in values {
+        let key = (value % keys).to_be_bytes();
+        builder.push(Timestamp(*value as i64), Some(&key), Some(&padded(*value, pad)), &[]);
+    }
+    builder.build().expect("a batch")
 }
 
 pub(super) fn idempotent(producer: i64, sequence: i32, values: &[u64]) -> BatchMut {
