@@ -60,7 +60,7 @@ pub struct PartitionConfig {
 impl Default for PartitionConfig {
     /// Kafka's defaults.
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        const DAY: Duration = Duration::from_hours(24);
         Self {
             durability: Durability::Flush,
             cleanup: Cleanup { delete: true, compact: false },
@@ -120,7 +120,7 @@ impl LogOptions {
             open_files_max: 256,
             free_bytes_min: 256 << 20,
             background_interval: Duration::from_secs(5),
-            producer_expiration: Duration::from_secs(24 * 60 * 60),
+            producer_expiration: Duration::from_hours(24),
             scattered_run_bytes: 32 << 10,
             scattered_files: 8,
             compaction_keys_max: 1_000_000,

@@ -14,11 +14,6 @@ impl EpochTable {
         }
     }
 
-    /// The newest epoch with a batch.
-    pub(crate) fn latest(&self) -> Option<LeaderEpoch> {
-        self.0.last().map(|(epoch, _)| *epoch)
-    }
-
     /// The largest epoch that is not above `asked`, and the offset where it ends.
     ///
     /// `current` is the owner's epoch, whose end is the log's `end`. An epoch above it is unknown;

@@ -97,11 +97,11 @@ impl IndexCache {
 }
 
 fn size(entries: &[BatchEntry]) -> u64 {
-    (entries.len() * size_of::<BatchEntry>()) as u64
+    size_of_val(entries) as u64
 }
 
 fn load(files: &FileTable, extent: &Extent) -> Result<Vec<BatchEntry>, LogError> {
-    if let Some(file) = files.disk().open(&files.index_path(extent.file)).ok() {
+    if let Ok(file) = files.disk().open(&files.index_path(extent.file)) {
         check_version(files, extent.file, file.as_ref())?;
         if let Some(entries) = load_section(file.as_ref(), extent) {
             return Ok(entries);

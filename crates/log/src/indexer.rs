@@ -27,6 +27,7 @@ pub(crate) fn index_wal(shared: &Shared, finished: Finished) -> Result<u64, LogE
     let path = shared.files.path(finished.id);
     let handle = shared.files.get(finished.id)?;
     handle.truncate(finished.end).map_err(LogError::io("cutting", &path))?;
+    handle.sync_data().map_err(LogError::io("flushing", &path))?;
     let mut pieces = Vec::new();
     for partition in shared.all_partitions() {
         pieces.extend(collect(&partition, finished.id));

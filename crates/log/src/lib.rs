@@ -30,6 +30,7 @@ mod rewrite;
 mod scan;
 mod segment;
 mod shared;
+mod verify;
 mod writer;
 
 pub use config::{Cleanup, Durability, LogOptions, PartitionConfig};
@@ -43,6 +44,7 @@ pub use partition::{
 pub use producers::{Producer, ProducerBatch, ProducerError};
 pub use recover::RecoveryReport;
 pub use scan::Damage;
+pub use verify::{Verification, verify};
 
 /// The folder of log files and indexes in the data directory.
 const LOG_DIR: &str = "log";

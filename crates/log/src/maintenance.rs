@@ -40,8 +40,8 @@ pub(crate) struct Maintenance {
 }
 
 enum Job {
-    Scan(KeyScan),
-    Rewrite(Rewrite),
+    Scan(Box<KeyScan>),
+    Rewrite(Box<Rewrite>),
 }
 
 /// What a turn came to.
@@ -120,7 +120,7 @@ impl Maintenance {
         match job {
             Job::Scan(scan) => {
                 LogMetrics::add(&metrics.compactions, 1);
-                self.job = Some(Job::Rewrite(scan.into_rewrite()));
+                self.job = Some(Job::Rewrite(Box::new(scan.into_rewrite())));
                 Progress::Some
             }
             Job::Rewrite(rewrite) => {
@@ -135,7 +135,7 @@ impl Maintenance {
     /// What pays most: compaction, then files.
     fn choose(&self, replay_from: u64) -> Result<Option<Job>, LogError> {
         if let Some(scan) = compact::choose(&self.shared) {
-            return Ok(Some(Job::Scan(scan)));
+            return Ok(Some(Job::Scan(Box::new(scan))));
         }
         let files = self.choose_files(replay_from)?;
         if files.is_empty() {
@@ -146,7 +146,8 @@ impl Maintenance {
             partition.state().extents.iter().any(|extent| files.contains(&extent.file))
         });
         let touched: Vec<_> = touched.map(|partition| partition.id()).collect();
-        Ok(Some(Job::Rewrite(Rewrite::new(Sources::Files(files), touched, None))))
+        let rewrite = Rewrite::new(Sources::Files(files), touched, None);
+        Ok(Some(Job::Rewrite(Box::new(rewrite))))
     }
 
     /// The files that are worth rewriting together; none if it would not pay yet.

@@ -68,15 +68,14 @@ impl<'a> Recovery<'a> {
 
     /// Replays `wals`, the numbers of all write-ahead log files not covered by the checkpoint.
     pub(crate) fn run(mut self, wals: &[u64]) -> Result<Recovered, LogError> {
-        let used = self.used_files(wals)?;
+        let (used, unused) = used_files(self.files, wals)?;
+        for file in unused {
+            self.files.remove(file)?;
+        }
         let mut finished = Vec::new();
         let mut end = LogEnd::default();
         for (at, file) in used.iter().enumerate() {
-            let next = used[at + 1..].iter().find(|next| next.previous == file.id.number);
-            let limit = match next {
-                Some(next) => Some(next.previous_end),
-                None => used.get(at + 1).map(|_| ALIGN),
-            };
+            let limit = UsedFile::end(&used, at);
             let scanned = match limit {
                 Some(limit) => self.replay(file.id, limit)?,
                 None => self.replay_last(file.id)?,
@@ -105,34 +104,6 @@ impl<'a> Recovery<'a> {
         })
     }
 
-    /// The files with at least one chunk; the others were made in advance, or their first write was
-    /// torn: they are removed.
-    fn used_files(&self, wals: &[u64]) -> Result<Vec<UsedFile>, LogError> {
-        let mut used: Vec<UsedFile> = Vec::new();
-        let mut unreadable = Vec::new();
-        for number in wals {
-            let id = FileId::wal(*number);
-            match scan::first_chunk(self.files, id) {
-                Ok(Some(first)) => used.push(UsedFile {
-                    id,
-                    previous: first.previous_file,
-                    previous_end: first.previous_end,
-                }),
-                Ok(None) => self.files.remove(id)?,
-                Err(error @ LogError::Corrupt { .. }) => unreadable.push((id, error)),
-                Err(error) => return Err(error),
-            }
-        }
-        for (id, error) in unreadable {
-            if used.iter().any(|file| file.previous == id.number) {
-                return Err(error);
-            }
-            // A power cut leaves the name of a file whose header was never flushed.
-            self.files.remove(id)?;
-        }
-        Ok(used)
-    }
-
     /// Replays a file that was flushed whole and ends at `limit`.
     fn replay(&mut self, file: FileId, limit: u64) -> Result<Scanned, LogError> {
         let mut replayed = Replay { states: &mut self.states, file, chunks: 0 };
@@ -158,7 +129,9 @@ impl<'a> Recovery<'a> {
             scanned.last = chunks.last().map(|chunk| chunk.descriptor);
         }
         let mut replayed = Replay { states: &mut self.states, file, chunks: 0 };
-        chunks.iter().for_each(|chunk| replayed.chunk(chunk));
+        for chunk in &chunks {
+            replayed.chunk(chunk);
+        }
         self.report.chunks += replayed.chunks;
         let unproven = chunks.iter().filter(|chunk| chunk.position >= flushed_to);
         self.make_durable(file, unproven)?;
@@ -167,7 +140,8 @@ impl<'a> Recovery<'a> {
 
     /// What a killed process wrote may be in memory only, and is served from now on. A flush alone
     /// would prove nothing: after a failed one the system may hold these pages for clean. So the
-    /// same bytes are written once more, and flushed.
+    /// same bytes are written once more, and flushed; with them the ends of a chunk of which a power
+    /// cut kept all but those.
     fn make_durable<'c>(
         &self,
         file: FileId,
@@ -179,6 +153,7 @@ impl<'a> Recovery<'a> {
             let mut bytes = vec![0; chunk.descriptor.len as usize];
             let read = handle.read_exact_at(&mut bytes, chunk.position);
             read.map_err(LogError::io("reading", &path))?;
+            chunk.mend(&mut bytes);
             let written = handle.write_all_at(&[IoSlice::new(&bytes)], chunk.position);
             written.map_err(LogError::io("writing", &path))?;
         }
@@ -186,12 +161,57 @@ impl<'a> Recovery<'a> {
     }
 }
 
-struct UsedFile {
-    id: FileId,
+/// A write-ahead log file with at least one chunk.
+pub(crate) struct UsedFile {
+    pub id: FileId,
     /// The number of the file before it, …
     previous: u64,
     /// … and where that one ends.
     previous_end: u64,
+}
+
+impl UsedFile {
+    /// Where the file in the place `at` ends; `None` for the last, whose end is to be found.
+    pub(crate) fn end(used: &[Self], at: usize) -> Option<u64> {
+        let later = &used[at + 1..];
+        let next = later.iter().find(|next| next.previous == used[at].id.number);
+        match next {
+            Some(next) => Some(next.previous_end),
+            // Begun, and given up before anything was in it.
+            None => (!later.is_empty()).then_some(ALIGN),
+        }
+    }
+}
+
+/// The files of `wals` that are in use, and those that are not: made in advance, or their first write
+/// was torn.
+pub(crate) fn used_files(
+    files: &FileTable,
+    wals: &[u64],
+) -> Result<(Vec<UsedFile>, Vec<FileId>), LogError> {
+    let mut used: Vec<UsedFile> = Vec::new();
+    let mut unused = Vec::new();
+    let mut unreadable = Vec::new();
+    for id in wals.iter().copied().map(FileId::wal) {
+        match scan::first_chunk(files, id) {
+            Ok(Some(first)) => used.push(UsedFile {
+                id,
+                previous: first.previous_file,
+                previous_end: first.previous_end,
+            }),
+            Ok(None) => unused.push(id),
+            Err(error @ LogError::Corrupt { .. }) => unreadable.push((id, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    for (id, error) in unreadable {
+        if used.iter().any(|file| file.previous == id.number) {
+            return Err(error);
+        }
+        // A power cut leaves the name of a file whose header was never flushed.
+        unused.push(id);
+    }
+    Ok((used, unused))
 }
 
 /// The write-ahead log files among `names` with a number of at least `from`, ascending.

@@ -56,7 +56,9 @@ impl Partition {
             state.trim_to(to);
             (before - state.bytes, state.waiters.all())
         };
-        waiters.iter().for_each(|notify| notify.notify_one());
+        for notify in waiters {
+            notify.notify_one();
+        }
         freed
     }
 

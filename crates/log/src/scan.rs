@@ -28,6 +28,27 @@ impl ScannedChunk {
     pub(crate) fn end(&self) -> u64 {
         self.position + u64::from(self.descriptor.len)
     }
+
+    /// Puts both ends, the padding and the footer into `bytes` as they must be, in a chunk whose
+    /// batches are whole but of which something else is torn or damaged.
+    pub(crate) fn mend(&self, bytes: &mut [u8]) {
+        let footer = self.footer.encode();
+        let batches_end = self.footer.batches.iter().map(BatchEntry::end_position).max();
+        let runs_end =
+            self.footer.runs.iter().map(|run| run.position + RUN_HEADER_LEN as u64).max();
+        let body_end = batches_end
+            .max(runs_end)
+            .map_or(DESCRIPTOR_LEN as u64, |end| end.saturating_sub(self.position));
+        let (mut head, mut end) = (Vec::new(), footer);
+        self.descriptor.encode(End::Head, &mut head);
+        self.descriptor.encode(End::Tail, &mut end);
+        let end_at = bytes.len().saturating_sub(end.len());
+        if let Some(padding) = bytes.get_mut(body_end as usize..end_at) {
+            padding.fill(0);
+            bytes[end_at..].copy_from_slice(&end);
+            bytes[..DESCRIPTOR_LEN].copy_from_slice(&head);
+        }
+    }
 }
 
 /// A place whose checksum did not match.
@@ -60,18 +81,18 @@ pub(crate) fn each_chunk(
     end: u64,
     mut visit: impl FnMut(&ScannedChunk),
 ) -> Result<Scanned, LogError> {
-    let scanner = Scanner::open(files, file, end)?;
+    let source = Scanner::open(files, file, end)?;
     let mut scanned = Scanned { end: ALIGN, ..Scanned::default() };
-    while scanned.end < scanner.end {
-        let chunks = match scanner.chunk_at(scanned.end)? {
+    while scanned.end < source.end {
+        let chunks = match source.chunk_at(scanned.end)? {
             Some(chunk) => vec![chunk],
-            None => scanner.around(scanned.end)?,
+            None => source.around(scanned.end)?,
         };
         if chunks.is_empty() {
             break;
         }
         for chunk in chunks {
-            scanner.note_damage(scanned.end, &chunk, &mut scanned.damage)?;
+            source.note_damage(scanned.end, &chunk, &mut scanned.damage)?;
             scanned.end = chunk.end();
             scanned.last = Some(chunk.descriptor);
             visit(&chunk);

@@ -97,14 +97,13 @@ impl Writer {
     fn open_file(&mut self, chunk_len: u64) -> Result<(), LogError> {
         let room = ALIGN * 2 + chunk_len;
         let spare = self.shared.handoff.take_spare(self.end.file, room);
-        let (id, handle, len) = match spare {
-            Some(spare) => (spare.id, spare.handle, spare.len),
-            None => {
-                let id = FileId::wal(self.shared.new_file_number());
-                let len = self.shared.options.wal_file_bytes.max(room);
-                let handle = self.shared.files.create(id, len, self.shared.options.incarnation)?;
-                (id, handle, len)
-            }
+        let (id, handle, len) = if let Some(spare) = spare {
+            (spare.id, spare.handle, spare.len)
+        } else {
+            let id = FileId::wal(self.shared.new_file_number());
+            let len = self.shared.options.wal_file_bytes.max(room);
+            let handle = self.shared.files.create(id, len, self.shared.options.incarnation)?;
+            (id, handle, len)
         };
         let mut active = Active { id, handle, len, position: ALIGN, flushed_to: ALIGN };
         let seal = ChunkBuilder::default().encode(Place {

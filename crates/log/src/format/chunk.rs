@@ -1,7 +1,7 @@
 //! The chunk: what becomes durable at once.
 
 use bytes::Bytes;
-use thalweg_types::{Offset, Timestamp, TopicPartition};
+use thalweg_types::{Timestamp, TopicPartition};
 
 use super::bytes::{Put, Reader};
 use super::entry::{BATCH_ENTRY_LEN, BatchEntry, RUN_ENTRY_LEN, RunEntry, RunKind};
@@ -101,8 +101,8 @@ impl Descriptor {
     }
 
     fn is_sane(&self) -> bool {
-        let footer =
-            self.runs as u64 * RUN_ENTRY_LEN as u64 + self.batches as u64 * BATCH_ENTRY_LEN as u64;
+        let footer = u64::from(self.runs) * RUN_ENTRY_LEN as u64
+            + u64::from(self.batches) * BATCH_ENTRY_LEN as u64;
         u64::from(self.len) == aligned(u64::from(self.len))
             && u64::from(self.footer_len) == footer
             && footer + 2 * DESCRIPTOR_LEN as u64 <= u64::from(self.len)
@@ -156,6 +156,14 @@ impl Footer {
             .collect::<Option<Vec<_>>>()?;
         let counted: u64 = runs.iter().map(|run| u64::from(run.batches)).sum();
         (counted == batches.len() as u64).then_some(Self { runs, batches })
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let len = self.runs.len() * RUN_ENTRY_LEN + self.batches.len() * BATCH_ENTRY_LEN;
+        let mut out = Vec::with_capacity(len);
+        self.runs.iter().for_each(|run| run.encode(&mut out));
+        self.batches.iter().for_each(|batch| batch.encode(&mut out));
+        out
     }
 
     /// Each run with its batches.
@@ -237,40 +245,39 @@ impl ChunkBuilder {
         for entry in &mut self.entries {
             entry.position += place.position;
         }
-        let mut footer = Vec::with_capacity(
-            self.runs.len() * RUN_ENTRY_LEN + self.entries.len() * BATCH_ENTRY_LEN,
-        );
-        self.runs.iter().for_each(|run| run.encode(&mut footer));
-        self.entries.iter().for_each(|entry| entry.encode(&mut footer));
+        let decoded = Footer {
+            runs: std::mem::take(&mut self.runs),
+            batches: std::mem::take(&mut self.entries),
+        };
+        let footer = decoded.encode();
         let descriptor = Descriptor {
             version: FORMAT_VERSION,
             file: place.file,
             sequence: place.sequence,
             len: len as u32,
             footer_len: footer.len() as u32,
-            runs: self.runs.len() as u32,
-            batches: self.entries.len() as u32,
+            runs: decoded.runs.len() as u32,
+            batches: decoded.batches.len() as u32,
             flushed_to: place.flushed_to,
             previous_file: place.previous_file,
             previous_end: place.previous_end,
             written_at: place.written_at,
             footer_crc: crc32c(&footer),
         };
-        let parts = self.lay_out(&descriptor, &footer);
-        let footer = Footer { runs: self.runs, batches: self.entries };
-        EncodedChunk { parts, footer, len }
+        let parts = self.lay_out(&descriptor, &decoded.runs, &footer);
+        EncodedChunk { parts, footer: decoded, len }
     }
 
     /// Small pieces share one buffer; batches stay where they are.
-    fn lay_out(&mut self, descriptor: &Descriptor, footer: &[u8]) -> Vec<Bytes> {
-        let mut small = Vec::with_capacity(DESCRIPTOR_LEN + self.runs.len() * RUN_HEADER_LEN);
+    fn lay_out(self, descriptor: &Descriptor, runs: &[RunEntry], footer: &[u8]) -> Vec<Bytes> {
+        let mut small = Vec::with_capacity(DESCRIPTOR_LEN + runs.len() * RUN_HEADER_LEN);
         descriptor.encode(End::Head, &mut small);
-        self.runs.iter().for_each(|run| encode_run_header(run, &mut small));
+        runs.iter().for_each(|run| encode_run_header(run, &mut small));
         let mut small = Bytes::from(small);
-        let mut parts = Vec::with_capacity(2 + self.runs.len() + self.batches.len());
+        let mut parts = Vec::with_capacity(2 + runs.len() + self.batches.len());
         parts.push(small.split_to(DESCRIPTOR_LEN));
-        let mut batches = std::mem::take(&mut self.batches).into_iter();
-        for run in &self.runs {
+        let mut batches = self.batches.into_iter();
+        for run in runs {
             parts.push(small.split_to(RUN_HEADER_LEN));
             parts.extend(batches.by_ref().take(run.batches as usize));
         }
@@ -283,9 +290,4 @@ impl ChunkBuilder {
         parts.push(Bytes::from(end));
         parts
     }
-}
-
-/// The offsets that a run's batches cover.
-pub(crate) fn covered(batches: &[BatchEntry]) -> Option<(Offset, Offset)> {
-    Some((batches.first()?.base_offset, batches.last()?.end_offset()))
 }

@@ -55,13 +55,6 @@ impl FileHeader {
             .or_else(|| Self::decode_copy(page.get(COPY_AT..COPY_AT + LEN)?))
     }
 
-    /// True if either copy is damaged.
-    pub(crate) fn is_damaged(page: &[u8]) -> bool {
-        [0, COPY_AT]
-            .into_iter()
-            .any(|at| page.get(at..at + LEN).and_then(Self::decode_copy).is_none())
-    }
-
     fn decode_copy(copy: &[u8]) -> Option<Self> {
         let (body, stored) = copy.split_last_chunk::<4>()?;
         if crc32c(body) != u32::from_le_bytes(*stored) {

@@ -148,7 +148,9 @@ pub(crate) fn encode(file: u64, sections: &[&SectionEntries]) -> (Vec<u8>, Vec<S
         places.push(place);
     }
     let mut directory = Vec::with_capacity(sections.len() * SECTION_LEN);
-    places.iter().for_each(|place| place.encode(&mut directory));
+    for place in &places {
+        place.encode(&mut directory);
+    }
     let mut out = Vec::with_capacity(position as usize);
     out.u32(MAGIC);
     out.u16(FORMAT_VERSION);

@@ -106,9 +106,7 @@ fn the_file_header_survives_damage_to_one_copy() {
         let mut damaged = page.clone();
         damaged[byte] ^= 0x10;
         assert_eq!(FileHeader::decode(&damaged), Some(header), "byte {byte}");
-        assert!(FileHeader::is_damaged(&damaged), "byte {byte}");
     }
-    assert!(!FileHeader::is_damaged(&page));
 }
 
 #[test]

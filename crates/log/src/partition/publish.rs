@@ -60,7 +60,9 @@ impl Partition {
             let high_watermark = state.high_watermark;
             state.waiters.due(high_watermark)
         };
-        waiters.iter().for_each(|notify| notify.notify_one());
+        for notify in waiters {
+            notify.notify_one();
+        }
     }
 
     /// The log start offset moved, durably.
@@ -70,7 +72,9 @@ impl Partition {
             state.trim_to(to);
             state.waiters.all()
         };
-        waiters.iter().for_each(|notify| notify.notify_one());
+        for notify in waiters {
+            notify.notify_one();
+        }
         self.shared.make_stale();
     }
 

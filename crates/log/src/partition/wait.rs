@@ -148,7 +148,9 @@ impl Partition {
             state.producers.roll_back();
             state.waiters.all()
         };
-        waiters.iter().for_each(|notify| notify.notify_one());
+        for notify in waiters {
+            notify.notify_one();
+        }
     }
 
     /// Marks the partition as deleted and wakes everyone.
@@ -161,6 +163,8 @@ impl Partition {
             state.extents.clear();
             state.waiters.all()
         };
-        waiters.iter().for_each(|notify| notify.notify_one());
+        for notify in waiters {
+            notify.notify_one();
+        }
     }
 }

@@ -9,3 +9,4 @@ mod harness;
 mod retention;
 mod rewrite;
 mod semantics;
+mod verify;
