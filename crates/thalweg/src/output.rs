@@ -49,11 +49,8 @@ fn write_table<R: Row>(out: &mut impl Write, rows: &[R]) -> io::Result<()> {
     }
     let titles: Vec<String> = R::TITLES.iter().map(|title| title.to_uppercase()).collect();
     for line in std::iter::once(&titles).chain(&lines) {
-        let mut text = String::new();
-        for (width, cell) in widths.iter().zip(line) {
-            text.push_str(&format!("{cell:<width$}  "));
-        }
-        writeln!(out, "{}", text.trim_end())?;
+        let padded = widths.iter().zip(line).map(|(width, cell)| format!("{cell:<width$}"));
+        writeln!(out, "{}", padded.collect::<Vec<_>>().join("  ").trim_end())?;
     }
     Ok(())
 }

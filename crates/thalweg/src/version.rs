@@ -4,4 +4,4 @@
 pub const NUMBER: &str = env!("CARGO_PKG_VERSION");
 
 /// The version and the commit it was built from, as `--version` prints them.
-pub const WITH_COMMIT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("THALWEG_COMMIT"), ")");
+pub const WITH_COMMIT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GIT_COMMIT"), ")");

@@ -26,7 +26,7 @@ pub enum At {
 }
 
 impl At {
-    /// The number that ListOffsets takes for it.
+    /// The number that `ListOffsets` takes for it.
     const fn code(self) -> i64 {
         match self {
             Self::End => -1,

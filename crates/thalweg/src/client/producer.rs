@@ -70,9 +70,10 @@ impl Producer {
         options: ProducerOptions,
     ) -> Result<Self, ClientError> {
         let topic = Arc::new(client.topic_or_create(topic).await?);
-        let identity = match options.idempotent {
-            true => Some(client.retry(async || register(client).await).await?),
-            false => None,
+        let identity = if options.idempotent {
+            Some(client.retry(async || register(client).await).await?)
+        } else {
+            None
         };
         let partitions = topic.partitions.len();
         let (sealed, input) = mpsc::channel(SEALED_MAX);

@@ -85,9 +85,10 @@ impl<'a> Consumption<'a> {
     async fn start(env: &Env, args: &'a ConsumeArgs) -> Result<Self, Failure> {
         let client = Arc::new(args.bootstrap.client(env));
         let topic = client.topic(&args.topic).await?;
-        let ends = match args.until_end {
-            true => Some(client.offsets(&topic, &all_partitions(&topic), At::End).await?),
-            false => None,
+        let ends = if args.until_end {
+            Some(client.offsets(&topic, &all_partitions(&topic), At::End).await?)
+        } else {
+            None
         };
         let mut member = None;
         if let Some(group) = &args.group {

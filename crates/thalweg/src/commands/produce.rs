@@ -31,7 +31,8 @@ pub struct ProduceArgs {
     #[arg(long)]
     json: bool,
     /// Take what comes before this text as the key
-    #[arg(long, short = 'K', value_name = "TEXT", conflicts_with = "json")]
+    #[arg(long, short = 'K', value_name = "TEXT", conflicts_with = "json",
+          value_parser = clap::builder::NonEmptyStringValueParser::new())]
     key_separator: Option<String>,
     /// Give every record this key
     #[arg(long, short, conflicts_with_all = ["json", "key_separator"])]
@@ -175,7 +176,7 @@ fn from_line(args: &ProduceArgs, line: &[u8]) -> Result<InputRecord, String> {
         return Ok(InputRecord { key, value, ..Default::default() });
     };
     let at = line
-        .windows(separator.len().max(1))
+        .windows(separator.len())
         .position(|window| window == separator.as_bytes())
         .ok_or_else(|| format!("no '{separator}' between key and value"))?;
     Ok(InputRecord {

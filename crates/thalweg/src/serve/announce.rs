@@ -44,9 +44,10 @@ impl Announcement {
         line("data", &self.data_dir.display().to_string());
         for KafkaEndpoint { advertised, bound } in &self.kafka {
             let advertised = advertised.to_string();
-            match advertised == *bound {
-                true => line("kafka", bound),
-                false => line("kafka", &format!("{advertised} (bound to {bound})")),
+            if advertised == *bound {
+                line("kafka", bound);
+            } else {
+                line("kafka", &format!("{advertised} (bound to {bound})"));
             }
         }
         line("http", &format!("http://{}/metrics", self.http));

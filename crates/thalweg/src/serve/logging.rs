@@ -16,12 +16,11 @@ pub struct LogLevel(reload::Handle<Targets, Registry>);
 /// Starts logging as the settings say.
 pub fn start(settings: &Settings) -> Result<LogLevel, Failure> {
     let (level, handle) = reload::Layer::new(targets(settings));
-    let format = match settings.get(LOG_FORMAT) {
-        "json" => fmt::layer().json().with_writer(std::io::stderr).boxed(),
-        _ => {
-            let colours = std::io::stderr().is_terminal();
-            fmt::layer().with_writer(std::io::stderr).with_ansi(colours).boxed()
-        }
+    let format = if settings.get(LOG_FORMAT) == "json" {
+        fmt::layer().json().with_writer(std::io::stderr).boxed()
+    } else {
+        let colours = std::io::stderr().is_terminal();
+        fmt::layer().with_writer(std::io::stderr).with_ansi(colours).boxed()
     };
     let started = tracing_subscriber::registry().with(level).with(format).try_init();
     started.map_err(|error| Failure::Failed(format!("cannot start logging: {error}")))?;

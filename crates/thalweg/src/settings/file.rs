@@ -35,22 +35,22 @@ fn flatten(
         let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
         match value {
             Value::Table(inner) => flatten(&name, inner, path, entries)?,
-            value => {
-                let source = Source::File(path.to_owned());
-                match text(&value) {
-                    Some(value) => entries.push(Entry { name, value, source }),
-                    None => {
-                        let reason = format!(
-                            "{name} is a {}; write text, a number, true or false, or a list of them",
-                            value.type_str()
-                        );
-                        return Err(SettingsError::Setting { origin: source, reason });
-                    }
-                }
-            }
+            value => entries.push(entry(name, &value, path)?),
         }
     }
     Ok(())
+}
+
+fn entry(name: String, value: &Value, path: &Path) -> Result<Entry, SettingsError> {
+    let source = Source::File(path.to_owned());
+    if let Some(value) = text(value) {
+        return Ok(Entry { name, value, source });
+    }
+    let reason = format!(
+        "{name} is a {}; write text, a number, true or false, or a list of them",
+        value.type_str()
+    );
+    Err(SettingsError::Setting { origin: source, reason })
 }
 
 /// The value as Kafka's properties have it: lists parted by commas.

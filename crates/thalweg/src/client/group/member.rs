@@ -127,10 +127,8 @@ impl Member {
         self.check(joined.error_code, "cannot join")?;
         self.id.clone_from(&joined.member_id);
         self.generation = joined.generation_id;
-        let assignments = match joined.leader == joined.member_id && !joined.skip_assignment {
-            true => self.assign(&joined).await?,
-            false => Vec::new(),
-        };
+        let leads = joined.leader == joined.member_id && !joined.skip_assignment;
+        let assignments = if leads { self.assign(&joined).await? } else { Vec::new() };
         let request = SyncGroupRequest {
             group_id: self.group.clone(),
             generation_id: self.generation,

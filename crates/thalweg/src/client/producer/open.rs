@@ -1,6 +1,6 @@
 //! The batch of a partition that still takes records.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use thalweg_env::Instant;
 use thalweg_records::{BatchBuilder, Codec};
 use thalweg_types::{Sequence, Timestamp};
@@ -35,7 +35,7 @@ impl OpenBatch {
     pub fn would_exceed(&self, record: &ProducerRecord<'_>, max: usize) -> bool {
         let headers = record.headers.iter();
         let headers: usize = headers
-            .map(|h| RECORD_OVERHEAD + h.key.len() + h.value.as_ref().map_or(0, |v| v.len()))
+            .map(|h| RECORD_OVERHEAD + h.key.len() + h.value.as_ref().map_or(0, Bytes::len))
             .sum();
         let record = payload_len(record) + headers + RECORD_OVERHEAD;
         !self.builder.is_empty() && self.builder.len() + record > max

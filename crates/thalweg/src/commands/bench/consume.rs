@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Args;
 use thalweg_env::Env;
 
@@ -87,7 +88,7 @@ impl Tally {
         if decode {
             for record in fetched.records() {
                 let record = record?;
-                let len = |field: &Option<bytes::Bytes>| field.as_ref().map_or(0, |f| f.len());
+                let len = |field: &Option<Bytes>| field.as_ref().map_or(0, Bytes::len);
                 self.records += 1;
                 self.bytes += (len(&record.key) + len(&record.value)) as u64;
             }

@@ -52,7 +52,7 @@ struct Share {
 
 /// Runs the benchmark.
 pub async fn run(env: &Env, args: &ProduceBenchArgs) -> Result<(), Failure> {
-    args.common.ensure_topic(&*args.common.client(env)).await?;
+    args.common.ensure_topic(&args.common.client(env)).await?;
     let (latencies, sent) = (Latencies::new(), Arc::new(AtomicU64::new(0)));
     let mut options = args.sending.options();
     options.on_delivery = {

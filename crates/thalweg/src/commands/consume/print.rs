@@ -14,7 +14,8 @@ pub struct Format {
     #[arg(long)]
     json: bool,
     /// Print the key before the value, with this text between
-    #[arg(long, short = 'K', value_name = "TEXT", conflicts_with = "json")]
+    #[arg(long, short = 'K', value_name = "TEXT", conflicts_with = "json",
+          value_parser = clap::builder::NonEmptyStringValueParser::new())]
     key_separator: Option<String>,
 }
 

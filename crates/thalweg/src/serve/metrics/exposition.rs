@@ -1,4 +1,4 @@
-//! Families of samples as OpenMetrics text.
+//! Families of samples as text in the format `OpenMetrics`.
 
 use std::fmt;
 
@@ -63,7 +63,7 @@ pub enum Value {
 impl Value {
     /// A distribution from counts by bounds in microseconds; the last count has no bound.
     pub fn durations(bounds_us: &[u64], counts: &[u64], sum_us: u64) -> Self {
-        let bounds = bounds_us.iter().map(|us| *us as f64 / 1e6).chain([f64::MAX]);
+        let bounds = bounds_us.iter().map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
         Self::Durations {
             buckets: bounds.zip(counts.iter().copied()).collect(),
             sum: sum_us as f64 / 1e6,
@@ -93,11 +93,10 @@ impl Collector for Families {
             };
             let mut metric = encoder.encode_descriptor(family.name, family.help, None, kind)?;
             for sample in &family.samples {
-                match sample.labels.is_empty() {
-                    true => encode_value(&mut metric, &sample.value)?,
-                    false => {
-                        encode_value(&mut metric.encode_family(&sample.labels)?, &sample.value)?
-                    }
+                if sample.labels.is_empty() {
+                    encode_value(&mut metric, &sample.value)?;
+                } else {
+                    encode_value(&mut metric.encode_family(&sample.labels)?, &sample.value)?;
                 }
             }
         }
@@ -144,10 +143,10 @@ mod tests {
         .unwrap();
         assert_eq!(
             text,
-            "# HELP thalweg_bytes Help.\n# TYPE thalweg_bytes counter\nthalweg_bytes_total 7\n\
-             # HELP thalweg_lag Help.\n# TYPE thalweg_lag gauge\n\
+            "# HELP thalweg_bytes Help\n# TYPE thalweg_bytes counter\nthalweg_bytes_total 7\n\
+             # HELP thalweg_lag Help\n# TYPE thalweg_lag gauge\n\
              thalweg_lag{topic=\"a\\\"b\",partition=\"0\"} 1.5\n\
-             # HELP thalweg_flush_seconds Help.\n# TYPE thalweg_flush_seconds histogram\n\
+             # HELP thalweg_flush_seconds Help\n# TYPE thalweg_flush_seconds histogram\n\
              thalweg_flush_seconds_sum 3.5\nthalweg_flush_seconds_count 4\n\
              thalweg_flush_seconds_bucket{le=\"0.001\"} 2\n\
              thalweg_flush_seconds_bucket{le=\"1.0\"} 3\n\
