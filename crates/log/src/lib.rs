@@ -15,6 +15,7 @@ mod error;
 mod extent_reader;
 mod files;
 mod format;
+pub mod fuzz;
 mod index_cache;
 mod indexer;
 mod key_map;

@@ -45,6 +45,8 @@ fn open(env: &Env, incarnation: u32) -> Result<(Log, RecoveryReport), LogError> 
 struct Expected {
     acknowledged: BTreeMap<(i32, i64), u64>,
     attempted: BTreeMap<u64, i32>,
+    /// The last acknowledged batch of each idempotent producer: its sequence and offset.
+    sequences: BTreeMap<(i32, i64), (i32, Offset)>,
     /// The highest acknowledged trim.
     trimmed_to: i64,
 }
@@ -69,12 +71,20 @@ async fn produce(partition: Arc<Partition>, n: i32, from: u64, world: SimWorld, 
 }
 
 /// Sends numbered batches until one fails.
-async fn produce_idempotent(partition: Arc<Partition>, incarnation: u32, world: SimWorld) {
+async fn produce_idempotent(
+    partition: Arc<Partition>,
+    n: i32,
+    producer: i64,
+    world: SimWorld,
+    expected: Shared,
+) {
     for sequence in 0..40 {
-        let batch = idempotent(i64::from(incarnation), sequence, &[u64::MAX]);
-        if append(&partition, batch).await.is_err() || !world.is_up() {
+        let sent = append(&partition, idempotent(producer, sequence, &[u64::MAX])).await;
+        let Ok(offset) = sent else { return };
+        if !world.is_up() {
             return;
         }
+        expected.lock().expect("lock").sequences.insert((n, producer), (sequence, offset));
     }
 }
 
@@ -128,6 +138,16 @@ fn check(log: &Log, expected: &Expected, seed: u64) {
     }
 }
 
+/// A producer that did not hear the last answer sends the batch again: it gets the same answer.
+fn check_sequences(log: &Log, expected: &Expected, seed: u64) {
+    for ((n, producer), (sequence, offset)) in &expected.sequences {
+        let partition = log.partition(id(*n)).expect("partition");
+        let again = partition.append(idempotent(*producer, *sequence, &[u64::MAX]));
+        let Ok(again) = again else { continue };
+        assert_eq!((again.duplicate, again.base_offset), (true, *offset), "seed {seed}");
+    }
+}
+
 fn check_dense(
     start: Offset,
     records: &[(i64, u64)],
@@ -162,7 +182,9 @@ async fn live_once(env: &Env, world: &SimWorld, incarnation: u32, expected: &Sha
         let from = (u64::from(incarnation) * 10 + n as u64) * 1000;
         env.spawn("produce", produce(partition.clone(), n, from, world.clone(), expected.clone()));
         if n < KEEPING {
-            env.spawn("produce", produce_idempotent(partition, incarnation, world.clone()));
+            let (world, expected) = (world.clone(), expected.clone());
+            let producer = i64::from(incarnation);
+            env.spawn("produce", produce_idempotent(partition, n, producer, world, expected));
         } else if n == TRIMMED {
             env.spawn("trim", trim(env.clone(), partition, world.clone(), expected.clone()));
         }
@@ -172,7 +194,7 @@ async fn live_once(env: &Env, world: &SimWorld, incarnation: u32, expected: &Sha
     let _ = env.timeout(Duration::from_mins(1), world.down()).await;
 }
 
-fn crash_and_recover(seed: u64, prepare: fn(&SimWorld, &mut fastrand::Rng)) {
+pub(super) fn crash_and_recover(seed: u64, prepare: fn(&SimWorld, &mut fastrand::Rng)) {
     simulate(seed, |env, world| async move {
         let mut random = world.fork_random();
         let expected = Shared::default();
@@ -191,6 +213,7 @@ fn crash_and_recover(seed: u64, prepare: fn(&SimWorld, &mut fastrand::Rng)) {
             assert_eq!(found.damage, [], "seed {seed}: a crash damages nothing");
             let (log, _) = open(&env, incarnation + 100).expect("opens after a crash");
             check(&log, &expected.lock().expect("lock"), seed);
+            check_sequences(&log, &expected.lock().expect("lock"), seed);
             drop(log);
             env = world.restart();
         }
@@ -207,17 +230,15 @@ fn acknowledged_records_survive_kills_and_power_cuts() {
 #[test]
 fn acknowledged_records_survive_disk_errors_and_crashes() {
     for seed in 1000..1014 {
-        crash_and_recover(seed, |world, random| {
-            let operation = *random
-                .choice(&[
-                    Operation::Write,
-                    Operation::Sync,
-                    Operation::Create,
-                    Operation::Allocate,
-                ])
-                .expect("one of them");
-            let failure = if random.bool() { Failure::Io } else { Failure::NoSpace };
-            world.disk().fail_nth(operation, random.u64(5..60), failure);
-        });
+        crash_and_recover(seed, break_the_disk);
     }
+}
+
+/// Lets one call to the disk fail.
+pub(super) fn break_the_disk(world: &SimWorld, random: &mut fastrand::Rng) {
+    let operation = *random
+        .choice(&[Operation::Write, Operation::Sync, Operation::Create, Operation::Allocate])
+        .expect("one of them");
+    let failure = if random.bool() { Failure::Io } else { Failure::NoSpace };
+    world.disk().fail_nth(operation, random.u64(5..60), failure);
 }

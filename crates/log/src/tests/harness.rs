@@ -1,26 +1,26 @@
 //! A small log in a simulated world, and short words for using it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use thalweg_env::Env;
 use thalweg_env::simulated::{SimWorld, run};
+use thalweg_env::{Disk, Env};
 use thalweg_records::{BatchBuilder, BatchMut, BatchReader};
 use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 use thalweg_types::{TopicId, TopicPartition};
 
 use crate::{Log, LogError, LogOptions, Partition, PartitionConfig, ReadLimits, RecoveryReport};
 
-pub(super) const DIR: &str = "data";
+pub(crate) const DIR: &str = "data";
 
-pub(super) fn id(partition: i32) -> TopicPartition {
+pub(crate) fn id(partition: i32) -> TopicPartition {
     TopicPartition::new(TopicId::from_bytes([7; 16]), partition)
 }
 
 /// Small files, so that a short test rolls them often.
-pub(super) fn options(incarnation: u32) -> LogOptions {
+pub(crate) fn options(incarnation: u32) -> LogOptions {
     LogOptions {
         incarnation,
         wal_file_bytes: 64 << 10,
@@ -31,11 +31,11 @@ pub(super) fn options(incarnation: u32) -> LogOptions {
     }
 }
 
-pub(super) fn open(env: &Env, incarnation: u32, partitions: i32) -> (Log, RecoveryReport) {
+pub(crate) fn open(env: &Env, incarnation: u32, partitions: i32) -> (Log, RecoveryReport) {
     try_open(env, incarnation, partitions).expect("the log opens")
 }
 
-pub(super) fn try_open(
+pub(crate) fn try_open(
     env: &Env,
     incarnation: u32,
     partitions: i32,
@@ -44,12 +44,12 @@ pub(super) fn try_open(
 }
 
 /// Nothing goes. The tests' timestamps are small numbers, long past any retention.
-pub(super) fn keep_all() -> PartitionConfig {
+pub(crate) fn keep_all() -> PartitionConfig {
     PartitionConfig { retention: None, ..PartitionConfig::default() }
 }
 
 /// Opens the log with a configuration for each partition.
-pub(super) fn try_open_with(
+pub(crate) fn try_open_with(
     env: &Env,
     incarnation: u32,
     partitions: i32,
@@ -60,7 +60,7 @@ pub(super) fn try_open_with(
 }
 
 /// Opens the log with one configuration for all partitions.
-pub(super) fn open_with(
+pub(crate) fn open_with(
     env: &Env,
     incarnation: u32,
     partitions: i32,
@@ -70,20 +70,29 @@ pub(super) fn open_with(
 }
 
 /// The names of the log files with this extension.
-pub(super) fn files(world: &SimWorld, extension: &str) -> Vec<String> {
+pub(crate) fn files(world: &SimWorld, extension: &str) -> Vec<String> {
     let entries = world.disk().list(&Path::new(DIR).join("log")).expect("the log folder");
     let names = entries.into_iter().map(|entry| entry.name);
     names.filter(|name| name.ends_with(extension)).collect()
 }
 
+/// The log files of a closed log that hold nothing: those without an index.
+pub(crate) fn made_in_advance(disk: &dyn Disk) -> Vec<PathBuf> {
+    let dir = Path::new(DIR).join("log");
+    let names = disk.list(&dir).expect("the log folder").into_iter();
+    let paths: BTreeSet<PathBuf> = names.map(|entry| dir.join(entry.name)).collect();
+    let indexed = |path: &PathBuf| paths.contains(&path.with_extension("index"));
+    paths.iter().filter(|path| !indexed(path)).cloned().collect()
+}
+
 /// Bytes of the log files and their indexes.
-pub(super) fn used(world: &SimWorld) -> u64 {
+pub(crate) fn used(world: &SimWorld) -> u64 {
     let entries = world.disk().list(&Path::new(DIR).join("log")).expect("the log folder");
     entries.iter().map(|entry| entry.len).sum()
 }
 
 /// A batch with one record for each of `values`, all created at `timestamp`.
-pub(super) fn batch_at(timestamp: Timestamp, values: &[u64], pad: usize) -> BatchMut {
+pub(crate) fn batch_at(timestamp: Timestamp, values: &[u64], pad: usize) -> BatchMut {
     let mut builder = BatchBuilder::new();
     for value in values {
         builder.push(timestamp, None, Some(&padded(*value, pad)), &[]);
@@ -98,7 +107,7 @@ fn padded(value: u64, pad: usize) -> Vec<u8> {
 }
 
 /// Runs a scenario in the world of `seed`.
-pub(super) fn simulate<F: Future>(
+pub(crate) fn simulate<F: Future>(
     seed: u64,
     scenario: impl FnOnce(Env, SimWorld) -> F,
 ) -> F::Output {
@@ -110,12 +119,12 @@ pub(super) fn simulate<F: Future>(
 }
 
 /// A batch with one record for each of `values`.
-pub(super) fn batch(values: &[u64], pad: usize) -> BatchMut {
+pub(crate) fn batch(values: &[u64], pad: usize) -> BatchMut {
     fill(BatchBuilder::new(), values, pad)
 }
 
 /// The same with a key each: the value modulo `keys`.
-pub(super) fn keyed_batch(values: &[u64], keys: u64, pad: usize) -> BatchMut {
+pub(crate) fn keyed_batch(values: &[u64], keys: u64, pad: usize) -> BatchMut {
     let mut builder = BatchBuilder::new();
     for value in values {
         let key = (value % keys).to_be_bytes();
@@ -124,7 +133,7 @@ pub(super) fn keyed_batch(values: &[u64], keys: u64, pad: usize) -> BatchMut {
     builder.build().expect("a batch")
 }
 
-pub(super) fn idempotent(producer: i64, sequence: i32, values: &[u64]) -> BatchMut {
+pub(crate) fn idempotent(producer: i64, sequence: i32, values: &[u64]) -> BatchMut {
     let builder =
         BatchBuilder::new().producer(ProducerId(producer), ProducerEpoch(0), Sequence(sequence));
     fill(builder, values, 0)
@@ -138,7 +147,7 @@ fn fill(mut builder: BatchBuilder, values: &[u64], pad: usize) -> BatchMut {
 }
 
 /// Appends and waits until it is durable.
-pub(super) async fn append(
+pub(crate) async fn append(
     partition: &Arc<Partition>,
     batch: BatchMut,
 ) -> Result<Offset, crate::AppendError> {
@@ -148,7 +157,7 @@ pub(super) async fn append(
 }
 
 /// Every record from `from` to the high watermark: offset and value.
-pub(super) fn read_all(partition: &Partition, from: Offset) -> Result<Vec<(i64, u64)>, LogError> {
+pub(crate) fn read_all(partition: &Partition, from: Offset) -> Result<Vec<(i64, u64)>, LogError> {
     let mut records = Vec::new();
     let mut next = from;
     let limits = ReadLimits { bytes_max: 5000, at_least_one: true, end: Offset(i64::MAX) };

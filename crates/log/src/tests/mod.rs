@@ -5,7 +5,10 @@ mod compact;
 mod crash;
 mod damage;
 mod files;
-mod harness;
+mod fixture;
+pub(crate) mod harness;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod retention;
 mod rewrite;
 mod semantics;
