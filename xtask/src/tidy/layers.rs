@@ -22,7 +22,7 @@ const KNOW_NO_PROTOCOL: [&str; 3] = ["rules", "stores", "broker"];
 const PROTOCOLS: [&str; 1] = ["kafka-wire"];
 
 /// They may depend on anything, and are found in tests only.
-const TOOLS: [&str; 2] = ["checker", "sim"];
+const TOOLS: [&str; 3] = ["checker", "sim", "faults"];
 
 #[derive(Deserialize)]
 struct Metadata {

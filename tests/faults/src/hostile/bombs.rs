@@ -1,0 +1,110 @@
+//! Batches that decompress to a thousand times their size, or claim to.
+
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use thalweg_kafka_wire::messages::ProduceRequest;
+use thalweg_kafka_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use thalweg_records::{BatchBuilder, Compression, HEADER_LEN};
+use thalweg_types::Timestamp;
+
+use crate::connection::Connection;
+use crate::failure::Failure;
+
+/// What the bombs hold: as much as their codec packs into less than a megabyte, the limit of a batch.
+const BOMBS: [(Compression, usize); 4] = [
+    (Compression::Gzip, 120 << 20),
+    (Compression::Zstd, 120 << 20),
+    (Compression::Lz4, 120 << 20),
+    (Compression::Snappy, 16 << 20),
+];
+const LENGTH_AT: usize = 8;
+const CRC_AT: usize = 17;
+const CRC_FROM: usize = 21;
+
+/// A batch that is more than it seems.
+#[derive(Clone)]
+pub struct Bomb {
+    /// What it is, in words.
+    pub name: String,
+    bytes: BytesMut,
+}
+
+/// One bomb of each kind.
+pub fn all() -> Result<Vec<Bomb>, Failure> {
+    let mut bombs = Vec::new();
+    for (codec, len) in BOMBS {
+        let bytes = batch(codec, &vec![0; len])?;
+        let ratio = len / bytes.len();
+        bombs.push(Bomb { name: format!("{} {ratio}:1", codec.name()), bytes });
+    }
+    // A raw block that claims 4 GiB, a frame that claims 2^62 bytes.
+    let snappy = [&[0xff, 0xff, 0xff, 0xff, 0x0f, 0x00, 0x00][..]].concat();
+    let zstd =
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(1u64 << 62).to_le_bytes(), &[1, 0, 0]].concat();
+    for (codec, claim) in [(Compression::Snappy, snappy), (Compression::Zstd, zstd)] {
+        let bytes = with_payload(&batch(codec, b"")?, &claim);
+        bombs.push(Bomb { name: format!("{} that lies", codec.name()), bytes });
+    }
+    Ok(bombs)
+}
+
+/// Sends a bomb `times` times; every one must be refused.
+pub async fn throw(
+    address: SocketAddr,
+    topic: &str,
+    bomb: Bomb,
+    times: u32,
+) -> Result<u64, Failure> {
+    let mut connection = Connection::open(address).await?;
+    let mut refused = 0;
+    for _ in 0..times {
+        let partition = PartitionProduceData { index: 0, records: Some(bomb.bytes.clone()) };
+        let data = TopicProduceData {
+            name: topic.to_owned(),
+            partition_data: vec![partition],
+            ..Default::default()
+        };
+        let request = ProduceRequest {
+            acks: -1,
+            timeout_ms: 30_000,
+            topic_data: vec![data],
+            ..Default::default()
+        };
+        let response = connection.call(&request).await?;
+        let answers = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+        refused += answers.filter(|answer| answer.error_code != 0).count() as u64;
+    }
+    Ok(refused)
+}
+
+fn batch(codec: Compression, value: &[u8]) -> Result<BytesMut, Failure> {
+    let mut builder = BatchBuilder::new().codec(codec);
+    builder.push(Timestamp(0), None, Some(value), &[]);
+    Ok(builder.build()?.as_bytes().into())
+}
+
+/// The batch with other compressed records, and a checksum that fits.
+fn with_payload(batch: &[u8], payload: &[u8]) -> BytesMut {
+    let mut bytes = BytesMut::from(&batch[..HEADER_LEN]);
+    bytes.extend_from_slice(payload);
+    let length = (bytes.len() - LENGTH_AT - 4) as i32;
+    bytes[LENGTH_AT..LENGTH_AT + 4].copy_from_slice(&length.to_be_bytes());
+    let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, &bytes[CRC_FROM..]) as u32;
+    bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thalweg_records::BatchMut;
+
+    #[test]
+    fn bombs_pass_for_batches_of_less_than_a_megabyte() {
+        for bomb in all().unwrap() {
+            let batch = BatchMut::from_client(bomb.bytes, 1 << 20);
+            assert!(batch.is_ok(), "{}: {batch:?}", bomb.name);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! An honest client at a steady pace beside the hostile ones.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use thalweg_checker::{Event, Value};
+use thalweg_kafka_wire::messages::ProduceRequest;
+use thalweg_kafka_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use thalweg_records::BatchBuilder;
+use thalweg_types::Timestamp;
+
+use crate::connection::Connection;
+use crate::failure::Failure;
+use crate::history::History;
+use crate::payload;
+
+/// The topic it writes to.
+pub const TOPIC: &str = "paced";
+const PRODUCER: u32 = 0;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The client.
+pub struct Paced {
+    address: SocketAddr,
+    history: Arc<History>,
+    sent: u32,
+}
+
+impl Paced {
+    /// A client of the broker at `address`.
+    pub fn new(address: SocketAddr, history: Arc<History>) -> Self {
+        Self { address, history, sent: 0 }
+    }
+
+    /// Sends records until `stop`; returns how long each took, sorted.
+    pub async fn run(&mut self, stop: &AtomicBool) -> Result<Vec<Duration>, Failure> {
+        let mut connection = Connection::open(self.address).await?;
+        let mut times = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let value = Value { producer: PRODUCER, number: self.sent };
+            self.sent += 1;
+            self.history.observe(&Event::Send {
+                value,
+                idempotent: false,
+                key: None,
+                tombstone: false,
+                topic: TOPIC.into(),
+                partition: 0,
+            })?;
+            let request = request(value)?;
+            let began = Instant::now();
+            let response = connection.call(&request).await?;
+            times.push(began.elapsed());
+            let mut answers =
+                response.responses.iter().flat_map(|topic| &topic.partition_responses);
+            let answer = answers.next().ok_or_else(|| Failure::Other("an empty answer".into()))?;
+            Failure::check("Produce of the paced client", answer.error_code)?;
+            self.history.observe(&Event::Acked { value, offset: Some(answer.base_offset) })?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        times.sort_unstable();
+        Ok(times)
+    }
+}
+
+fn request(value: Value) -> Result<ProduceRequest, Failure> {
+    let mut builder = BatchBuilder::new();
+    payload::push(&mut builder, Timestamp(0), value, None);
+    let records = Some(builder.build()?.as_bytes().into());
+    let data = TopicProduceData {
+        name: TOPIC.to_owned(),
+        partition_data: vec![PartitionProduceData { index: 0, records }],
+        ..Default::default()
+    };
+    Ok(ProduceRequest {
+        acks: -1,
+        timeout_ms: 30_000,
+        topic_data: vec![data],
+        ..Default::default()
+    })
+}
+
+/// The time that all but one in a hundred took at most; of sorted times.
+pub fn p99(times: &[Duration]) -> Duration {
+    times.get(times.len() * 99 / 100).or(times.last()).copied().unwrap_or_default()
+}

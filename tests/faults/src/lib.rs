@@ -1,0 +1,29 @@
+//! Fault tests with the real binary, judged by the history checker. See `README.md`.
+
+pub mod admin;
+pub mod audit;
+pub mod behaviour;
+pub mod connection;
+pub mod contents;
+pub mod coverage;
+pub mod cycles;
+pub mod errors;
+pub mod failure;
+pub mod fetch;
+pub mod flips;
+pub mod full;
+pub mod history;
+pub mod hostile;
+pub mod ledger;
+pub mod member;
+pub mod mount;
+pub mod offline;
+pub mod online;
+pub mod payload;
+pub mod process;
+pub mod producer;
+pub mod specimen;
+pub mod stage;
+pub mod topics;
+pub mod torn;
+pub mod workload;
