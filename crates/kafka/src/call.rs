@@ -20,6 +20,21 @@ pub(crate) struct Door {
     pub metrics: Arc<KafkaMetrics>,
 }
 
+impl Door {
+    pub fn new(env: &Env, broker: Broker, options: KafkaOptions) -> Self {
+        let (sessions, partitions) =
+            (options.fetch_sessions_max, options.fetch_session_partitions_max);
+        Self {
+            env: env.clone(),
+            broker,
+            fetch_sessions: FetchSessions::new(sessions, partitions),
+            memory: RequestMemory::new(options.request_memory_bytes),
+            metrics: Arc::default(),
+            options,
+        }
+    }
+}
+
 /// What a client says about its software (KIP-511).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Software {

@@ -87,7 +87,7 @@ mod tests {
         let metrics = KafkaMetrics::default();
         for &api in ApiKey::ALL {
             metrics.answered(api, Duration::from_micros(100), 10);
-            metrics.answered(api, Duration::from_secs(3600), 10);
+            metrics.answered(api, Duration::from_hours(1), 10);
         }
         let last = metrics.api(*ApiKey::ALL.last().unwrap());
         assert_eq!(last.requests.load(Ordering::Relaxed), 2);

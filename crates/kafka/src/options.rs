@@ -52,7 +52,7 @@ impl Default for KafkaOptions {
             request_bytes_max: 100 << 20,
             request_memory_bytes: 128 << 20,
             pipeline_max: 64,
-            idle_max: Duration::from_secs(600),
+            idle_max: Duration::from_mins(10),
             connections_max: 10_000,
             connections_per_ip_max: usize::MAX,
             connections_per_ip_overrides: BTreeMap::new(),

@@ -13,9 +13,7 @@ use tokio::sync::mpsc;
 use crate::call::Door;
 use crate::connection::Connection;
 use crate::limits::{ConnectionCounts, ConnectionSlot};
-use crate::memory::RequestMemory;
 use crate::metrics::{KafkaMetrics, add};
-use crate::sessions::FetchSessions;
 use crate::{Endpoint, KafkaOptions, ListenError, ListenerOptions};
 
 /// How long accepting pauses when the process has no file descriptor left.
@@ -62,16 +60,7 @@ impl KafkaServer {
         for listener in listeners {
             opened.push(listener.open(&options).await?);
         }
-        let sessions =
-            FetchSessions::new(options.fetch_sessions_max, options.fetch_session_partitions_max);
-        let door = Arc::new(Door {
-            env: env.clone(),
-            broker,
-            fetch_sessions: sessions,
-            memory: RequestMemory::new(options.request_memory_bytes),
-            metrics: Arc::default(),
-            options,
-        });
+        let door = Arc::new(Door::new(env, broker, options));
         let (alive, connections) = mpsc::channel(1);
         let mut running = Running {
             door,

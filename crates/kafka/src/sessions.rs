@@ -25,7 +25,7 @@ const FIRST_EPOCH: i32 = 0;
 const FINAL_EPOCH: i32 = -1;
 /// A session that was not used for so long may be evicted, and one that lives for so long may make
 /// room for a larger one. As in Kafka.
-const EVICTION_AGE: Duration = Duration::from_secs(120);
+const EVICTION_AGE: Duration = Duration::from_mins(2);
 
 /// The sessions of all clients.
 pub(crate) struct FetchSessions {

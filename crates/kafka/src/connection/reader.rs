@@ -74,7 +74,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Waits for the first bytes of a request. False if the client is gone.
