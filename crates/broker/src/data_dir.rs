@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 
 use thalweg_env::{Disk, DiskLock};
+use thalweg_frame::FrameError;
+use thalweg_log::Damage;
 
 use crate::BrokerError;
 
@@ -21,11 +23,35 @@ pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> Result<DiskLock, BrokerError>
     if let Some(parent) = dir.parent() {
         disk.sync_dir(parent).map_err(BrokerError::data_dir("flushing", parent))?;
     }
-    let path = dir.join(LOCK_FILE);
-    let lock = disk.lock(&path).map_err(BrokerError::data_dir("locking", &path))?;
-    let lock = lock.ok_or_else(|| BrokerError::Locked(dir.to_owned()))?;
+    let lock = lock(disk, dir)?;
     check_format(disk, dir)?;
     Ok(lock)
+}
+
+/// Takes the lock of a data directory that exists, and says whether its format is damaged.
+pub(crate) fn open_existing(
+    disk: &dyn Disk,
+    dir: &Path,
+) -> Result<(DiskLock, Option<Damage>), BrokerError> {
+    let path = dir.join(FORMAT_FILE);
+    let content = disk.read(&path, FORMAT_LENGTH_MAX);
+    let content = content.map_err(BrokerError::data_dir("reading", &path))?;
+    let lock = lock(disk, dir)?;
+    let damage = |what: &str| Damage { file: path.clone(), position: 0, what: what.to_owned() };
+    match thalweg_frame::decode(FORMAT_KIND, FORMAT_VERSION, &content) {
+        Ok(decoded) if decoded.damaged_twin => {
+            Ok((lock, Some(damage("one of the two copies of the format"))))
+        }
+        Ok(_) => Ok((lock, None)),
+        Err(FrameError::Damaged) => Ok((lock, Some(damage("both copies of the format")))),
+        Err(source) => Err(BrokerError::Format { path, source }),
+    }
+}
+
+fn lock(disk: &dyn Disk, dir: &Path) -> Result<DiskLock, BrokerError> {
+    let path = dir.join(LOCK_FILE);
+    let lock = disk.lock(&path).map_err(BrokerError::data_dir("locking", &path))?;
+    lock.ok_or_else(|| BrokerError::Locked(dir.to_owned()))
 }
 
 fn check_format(disk: &dyn Disk, dir: &Path) -> Result<(), BrokerError> {

@@ -22,6 +22,7 @@ mod producer_ids;
 mod session;
 mod topic;
 mod topics;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use options::BrokerOptions;
 pub use session::Session;
 pub use topic::{Topic, TopicKey};
 pub use topics::{CreatedTopic, DeletedTopic};
+pub use verify::{Verification, verify};
 
 // The words of the rules and stores beneath that requests and outcomes are made of, so that a door
 // needs no other crate.
@@ -54,7 +56,7 @@ pub use thalweg_groups::{
     OffsetCommit, OffsetDelete, OffsetFetch, Protocol, SyncGroup, Synced, TopicPartitions,
 };
 pub use thalweg_log::{
-    FLUSH_BUCKETS_US, LogError, LogMetrics, Producer, ProducerBatch, ProducerError, RecoveryReport,
-    Slice,
+    Damage, FLUSH_BUCKETS_US, LogError, LogMetrics, Producer, ProducerBatch, ProducerError,
+    RecoveryReport, Slice,
 };
 pub use thalweg_records::{Fault, RecordsError, RejectReason, Rejected, RejectedRecord};

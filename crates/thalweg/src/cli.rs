@@ -5,7 +5,7 @@ use thalweg_env::{Env, Instant};
 
 use crate::address::Address;
 use crate::client::Client;
-use crate::commands::{bench, config, consume, group, produce, topic};
+use crate::commands::{bench, config, consume, group, produce, topic, verify};
 use crate::error::Failure;
 use crate::serve::{self, ServeArgs};
 use crate::version;
@@ -43,6 +43,8 @@ enum Command {
     /// Measure a broker, this one or any other that speaks Kafka's protocol
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Check every checksum, index and invariant of a data directory that no broker has open
+    Verify(verify::VerifyArgs),
 }
 
 /// Where the broker is.
@@ -81,5 +83,6 @@ pub async fn run(env: &Env, started: Instant, cli: Cli) -> Result<(), Failure> {
         Some(Command::Produce(args)) => Box::pin(produce::run(env, &args)).await,
         Some(Command::Consume(args)) => Box::pin(consume::run(env, &args)).await,
         Some(Command::Bench(command)) => Box::pin(bench::run(env, command)).await,
+        Some(Command::Verify(args)) => Box::pin(verify::run(env, &args)).await,
     }
 }

@@ -8,3 +8,4 @@ mod position;
 pub mod produce;
 mod record_json;
 pub mod topic;
+pub mod verify;

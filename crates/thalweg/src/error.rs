@@ -1,5 +1,6 @@
 //! How a command ends when it does not succeed.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use crate::client::ClientError;
@@ -39,4 +40,18 @@ impl Failure {
     pub fn is_silent(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
     }
+}
+
+/// An error and what led to it, as far as its own text does not say it.
+pub fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }

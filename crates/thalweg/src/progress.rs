@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use thalweg_env::{Env, Instant};
+use thalweg_env::{Env, Instant, Task};
 
 /// Nothing is shown before.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -45,5 +45,39 @@ impl Progress {
     /// Takes it off the terminal.
     pub fn finish(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Shows that something is going on that cannot be counted.
+pub struct Waiting {
+    bar: ProgressBar,
+    task: Task<()>,
+}
+
+impl Waiting {
+    /// Begins; shown only after a while, as [`Progress`] is.
+    pub fn start(env: &Env, what: String) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        bar.set_message(what);
+        let style = ProgressStyle::with_template("{spinner} {msg}  {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        let task = env.spawn("waiting", turn(env.clone(), bar.clone()));
+        Self { bar, task }
+    }
+
+    /// Takes it off the terminal.
+    pub fn finish(self) {
+        self.task.abort();
+        self.bar.finish_and_clear();
+    }
+}
+
+async fn turn(env: Env, bar: ProgressBar) {
+    const TURN: Duration = Duration::from_millis(100);
+    env.sleep(PATIENCE).await;
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    loop {
+        bar.tick();
+        env.sleep(TURN).await;
     }
 }

@@ -187,3 +187,27 @@ fn wrong_usage_is_2_and_failure_is_1() {
     let text = String::from_utf8(refused.stderr).unwrap();
     assert!(text.contains("127.0.0.1:1") && text.contains("--bootstrap"), "{text}");
 }
+
+#[test]
+fn a_sound_directory_verifies_and_a_flipped_bit_is_named() {
+    let mut broker = Broker::start("verify");
+    let dir = broker.dir.to_str().unwrap().to_owned();
+    broker.try_run(&["produce", "t"], "the one and only record\n");
+    let open = thalweg(&["verify", &dir]).output().unwrap();
+    assert_eq!(open.status.code(), Some(1), "a broker has the directory open");
+    broker.signal("TERM");
+    assert!(broker.process.wait().unwrap().success());
+    let sound = thalweg(&["verify", &dir]).output().unwrap();
+    assert!(sound.status.success(), "{}", String::from_utf8_lossy(&sound.stderr));
+    let path = broker.dir.join("log").join("00000000000000000001.wal");
+    let mut log = std::fs::read(&path).unwrap();
+    let at = log.windows(8).position(|window| window == b"the one ").unwrap();
+    log[at] ^= 1;
+    std::fs::write(&path, log).unwrap();
+    let damaged = thalweg(&["verify", &dir, "--json"]).output().unwrap();
+    assert_eq!(damaged.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&damaged.stdout).unwrap();
+    assert_eq!(report["damage"][0]["file"], path.to_str().unwrap(), "{report}");
+    let missing = thalweg(&["verify", "/no/such/directory"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+}

@@ -11,7 +11,7 @@ use thalweg_kafka::{KafkaOptions, KafkaServer, ListenerOptions, Running};
 use super::announce::KafkaEndpoint;
 use super::listeners::{Listener, listeners};
 use crate::address::Address;
-use crate::error::Failure;
+use crate::error::{Failure, with_sources};
 use crate::settings::Settings;
 
 /// What runs.
@@ -94,18 +94,4 @@ pub fn data_dir(settings: &Settings) -> Result<PathBuf, Failure> {
             dirs.len()
         ))),
     }
-}
-
-/// An error and what led to it, as far as its own text does not say it.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
