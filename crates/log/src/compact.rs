@@ -34,17 +34,19 @@ use crate::shared::Shared;
 struct Dirt {
     /// The extents before this place are old enough.
     extents: usize,
+    /// Bytes of them.
+    bytes: u64,
     /// Bytes of them that were not compacted before, in percent.
     percent: u64,
     /// True if a record has waited for longer than `max.compaction.lag.ms`.
     overdue: bool,
 }
 
-/// The partition that needs a pass most, if one does (rule 48).
-pub(crate) fn choose(shared: &Shared) -> Option<KeyScan> {
+/// The partition that needs a pass most, if one does (rule 48). A pass writes at most `room` bytes.
+pub(crate) fn choose(shared: &Shared, room: u64) -> Option<KeyScan> {
     let now = shared.clock.now();
     let needed = shared.all_partitions().into_iter().filter_map(|partition| {
-        let dirt = dirt(&partition.state(), now)?;
+        let dirt = dirt(&partition.state(), now).filter(|dirt| dirt.bytes <= room)?;
         Some(((dirt.overdue, dirt.percent), dirt.extents, partition))
     });
     let (_, extents, partition) = needed.max_by_key(|(need, _, _)| *need)?;
@@ -65,9 +67,10 @@ fn dirt(state: &PartitionState, now: Timestamp) -> Option<Dirt> {
     let bytes = |extents: &[&Extent]| extents.iter().map(|extent| extent.bytes).sum::<u64>();
     let oldest = dirty.first()?.first_append;
     let overdue = config.compaction_lag_max.is_some_and(|lag| oldest.plus(lag) < now);
-    let percent = bytes(&dirty) * 100 / (bytes(&clean) + bytes(&dirty)).max(1);
+    let total = bytes(&clean) + bytes(&dirty);
+    let percent = bytes(&dirty) * 100 / total.max(1);
     let needed = overdue || percent >= u64::from(config.dirty_percent_min);
-    needed.then_some(Dirt { extents, percent, overdue })
+    needed.then_some(Dirt { extents, bytes: total, percent, overdue })
 }
 
 /// The first half of a pass: noting the newest offset of each key.
@@ -82,13 +85,14 @@ pub(crate) struct KeyScan {
 
 impl KeyScan {
     fn new(shared: &Shared, partition: Arc<Partition>, extents: usize, now: Timestamp) -> Self {
+        let seed = shared.env.random_u64();
         let state = partition.state();
         let from = state.cleaned_to;
         let dirty = state.extents.iter().take(extents).filter(|extent| extent.end > from);
         let waiting: VecDeque<Extent> = dirty.copied().collect();
         let newest = state.producers.durable().filter_map(|(_, producer)| producer.batches.back());
         let sieve = Sieve {
-            keys: KeyMap::new(shared.env.random_u64()),
+            keys: KeyMap::new(seed),
             end: from,
             now,
             delete_retention: state.config.delete_retention,

@@ -159,7 +159,13 @@ impl FileTable {
 
     /// Removes a log file and its index. Those who still read it keep their handle.
     pub(crate) fn remove(&self, file: FileId) -> Result<(), LogError> {
+        let outcome = self.remove_names(file);
+        // Afterwards, or a reader could open the file once more and keep its space taken.
         self.open.lock().unwrap_or_else(PoisonError::into_inner).files.remove(&file);
+        outcome
+    }
+
+    fn remove_names(&self, file: FileId) -> Result<(), LogError> {
         for path in [self.path(file), self.index_path(file)] {
             match self.disk.remove(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -85,14 +85,14 @@ impl Maintenance {
         let now = self.shared.env.now();
         self.rest_until = now + now.saturating_duration_since(began);
         if outcome.is_err() {
-            self.job = None;
+            self.give_up();
         }
         outcome
     }
 
     fn slice(&mut self, replay_from: u64) -> Result<Progress, LogError> {
         if self.shared.health.has(Reason::LowSpace) {
-            self.job = None;
+            self.give_up();
             self.look = false;
             return Ok(Progress::Nothing);
         }
@@ -115,6 +115,12 @@ impl Maintenance {
         Ok(Progress::Some)
     }
 
+    /// Drops the job at hand, and lets the next checkpoint remove what it wrote.
+    fn give_up(&mut self) {
+        self.job = None;
+        self.shared.make_stale();
+    }
+
     fn finish(&mut self, job: Job) -> Progress {
         let metrics = &self.shared.metrics;
         match job {
@@ -134,10 +140,11 @@ impl Maintenance {
 
     /// What pays most: compaction, then files.
     fn choose(&self, replay_from: u64) -> Result<Option<Job>, LogError> {
-        if let Some(scan) = compact::choose(&self.shared) {
+        let room = self.room()?;
+        if let Some(scan) = compact::choose(&self.shared, room) {
             return Ok(Some(Job::Scan(Box::new(scan))));
         }
-        let files = self.choose_files(replay_from)?;
+        let files = self.choose_files(replay_from, room)?;
         if files.is_empty() {
             return Ok(None);
         }
@@ -150,37 +157,45 @@ impl Maintenance {
         Ok(Some(Job::Rewrite(Box::new(rewrite))))
     }
 
-    /// The files that are worth rewriting together; none if it would not pay yet.
-    fn choose_files(&self, replay_from: u64) -> Result<BTreeSet<FileId>, LogError> {
+    /// What a job may write so that it never is what makes the space low.
+    fn room(&self) -> Result<u64, LogError> {
         let options = &self.shared.options;
-        let mut wasteful = BTreeSet::new();
-        let mut scattered = BTreeSet::new();
-        let mut small = BTreeSet::new();
-        for (file, usage) in self.usage()? {
+        let files = &self.shared.files;
+        let free = files.disk().free_bytes(files.dir());
+        let free = free.map_err(LogError::io("asking for the free space of", files.dir()))?;
+        Ok(free.saturating_sub(options.free_bytes_min + 2 * options.wal_file_bytes))
+    }
+
+    /// The files that are worth rewriting together; none if it would not pay yet.
+    fn choose_files(&self, replay_from: u64, room: u64) -> Result<BTreeSet<FileId>, LogError> {
+        let options = &self.shared.options;
+        let mut usage = self.usage()?;
+        usage.retain(|file, _| {
             let finished = file.kind == Kind::Segment || file.number < replay_from;
-            if !finished || self.stuck.contains(&file) {
-                continue;
-            }
-            if usage.len > 2 * usage.needed() + WASTE_MIN {
-                wasteful.insert(file);
-            }
-            let run = usage.bytes / u64::from(usage.pieces).max(1);
-            if file.kind == Kind::Wal && run < options.scattered_run_bytes {
-                scattered.insert(file);
-            }
-            if usage.len < options.wal_file_bytes / SMALL_PART {
-                small.insert(file);
-            }
-        }
+            finished && !self.stuck.contains(file)
+        });
+        let which = |wanted: &dyn Fn(FileId, &Usage) -> bool| -> Vec<(FileId, Usage)> {
+            let wanted = usage.iter().filter(|(file, usage)| wanted(**file, usage));
+            wanted.map(|(file, usage)| (*file, *usage)).collect()
+        };
+        let wasteful = which(&|_, usage| usage.len > 2 * usage.needed() + WASTE_MIN);
+        let scattered = which(&|file, usage| {
+            file.kind == Kind::Wal && usage.run_bytes() < options.scattered_run_bytes
+        });
+        let small = which(&|_, usage| usage.len < options.wal_file_bytes / SMALL_PART);
         let together = options.scattered_files.max(1);
-        let enough = |files: &BTreeSet<FileId>| files.len() >= together;
         let chosen = match () {
             () if !wasteful.is_empty() => wasteful,
-            () if enough(&scattered) => scattered,
-            () if enough(&small) => small,
-            () => BTreeSet::new(),
+            () if scattered.len() >= together => scattered,
+            () if small.len() >= together => small,
+            () => Vec::new(),
         };
-        Ok(chosen.into_iter().take(together).collect())
+        let mut left = room;
+        let fitting = chosen.into_iter().take(together).map_while(|(file, usage)| {
+            left = left.checked_sub(usage.needed())?;
+            Some(file)
+        });
+        Ok(fitting.collect())
     }
 
     /// What the extents use of each file.
@@ -225,6 +240,11 @@ struct Usage {
 }
 
 impl Usage {
+    /// The bytes of a run, on average.
+    fn run_bytes(&self) -> u64 {
+        self.bytes / u64::from(self.pieces).max(1)
+    }
+
     /// What a file with nothing else in it would take.
     fn needed(&self) -> u64 {
         let runs = u64::from(self.pieces) * (RUN_HEADER_LEN + RUN_ENTRY_LEN) as u64;

@@ -97,9 +97,10 @@ mod switch {
     fn of_environment() -> Option<Bug> {
         let name = std::env::var(VARIABLE).ok()?;
         let bug = Bug::from_name(&name);
-        match bug {
-            Some(bug) => tracing::warn!("planted on purpose: {}", bug.name()),
-            None => tracing::error!("{VARIABLE} names no bug: {name}"),
+        if bug.is_some() {
+            tracing::warn!("planted on purpose: {name}");
+        } else {
+            tracing::error!("{VARIABLE} names no bug: {name}");
         }
         bug
     }

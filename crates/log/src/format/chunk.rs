@@ -290,7 +290,9 @@ impl ChunkBuilder {
     fn lay_out(self, descriptor: &Descriptor, runs: &[RunEntry], footer: &[u8]) -> Vec<Bytes> {
         let mut small = Vec::with_capacity(DESCRIPTOR_LEN + runs.len() * RUN_HEADER_LEN);
         descriptor.encode(End::Head, &mut small);
-        runs.iter().for_each(|run| encode_run_header(run, &mut small));
+        for run in runs {
+            encode_run_header(run, &mut small);
+        }
         let mut small = Bytes::from(small);
         let mut parts = Vec::with_capacity(2 + runs.len() + self.batches.len());
         parts.push(small.split_to(DESCRIPTOR_LEN));

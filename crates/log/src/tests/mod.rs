@@ -12,4 +12,5 @@ mod planted;
 mod retention;
 mod rewrite;
 mod semantics;
+mod threads;
 mod verify;

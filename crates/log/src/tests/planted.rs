@@ -33,7 +33,9 @@ fn a_reused_offset_is_caught() {
 
 #[test]
 fn a_skipped_checksum_is_caught() {
-    assert!(caught(Bug::SkipChecksum, |seed| assert!(flip_and_read(seed) < 99)));
+    assert!(caught(Bug::SkipChecksum, |seed| {
+        flip_and_read(seed);
+    }));
 }
 
 #[test]

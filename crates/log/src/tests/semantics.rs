@@ -22,7 +22,7 @@ fn appended_records_are_read_back_in_order_from_memory_and_from_files() {
         }
         assert!(log.metrics().rolls.load(std::sync::atomic::Ordering::Relaxed) > 3);
         assert_eq!(read_all(&partition, Offset::ZERO).expect("read"), expected);
-        env.sleep(Duration::from_secs(60)).await;
+        env.sleep(Duration::from_mins(1)).await;
         assert!(log.metrics().checkpoints.load(std::sync::atomic::Ordering::Relaxed) > 0);
         assert!(read_all(&partition, Offset::ZERO).expect("read") == expected);
         assert!(read_all(&partition, Offset(501)).expect("read") == expected[501..]);

@@ -78,7 +78,7 @@ fn every_flipped_bit_is_found_and_named() {
         let mut random = world.fork_random();
         let files = files_that_count(disk.as_ref());
         assert!(files.len() > 4, "{files:?}");
-        for _ in 0..300 {
+        for _ in 0..150 {
             let (path, len) = random.choice(&files).expect("a file");
             let bit = random.u64(..len * 8);
             world.disk().flip(path, bit).expect("flip");
