@@ -1,5 +1,11 @@
 //! The binary as a process: it starts on free ports, answers, and ends as it should.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and is no part of the simulation"
+)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -38,7 +44,7 @@ impl Broker {
             said.push_str(&line);
             let value = line.split_whitespace().nth(1).unwrap_or_default();
             match line.split_whitespace().next() {
-                Some("kafka") => kafka = value.to_owned(),
+                Some("kafka") => value.clone_into(&mut kafka),
                 Some("http") => http = value.replace("http://", "").replace("/metrics", ""),
                 _ => {}
             }
@@ -98,7 +104,8 @@ fn thalweg(arguments: &[&str]) -> Command {
 fn what_is_produced_is_consumed_by_a_group_and_alone() {
     let broker = Broker::start("round-trip");
     broker.run(&["topic", "create", "t", "--partitions=3", "--set=retention.ms=3600000"]);
-    let lines: String = (0..1000).map(|number| format!("k{number}:v{number}\n")).collect();
+    let lines: Vec<String> = (0..1000).map(|number| format!("k{number}:v{number}")).collect();
+    let lines = lines.join("\n");
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let sent = broker.try_run(&["produce", "t", "-K:", "-H", "h=x", "-z", codec], &lines);
         assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
