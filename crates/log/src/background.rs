@@ -110,13 +110,22 @@ impl Background {
         let needed: BTreeSet<FileId> = extents.map(|extent| extent.file).collect();
         let files = &self.shared.files;
         let output = self.maintenance.output();
-        let entries = files.disk().list(files.dir());
-        for entry in entries.map_err(LogError::io("listing", files.dir()))? {
-            let Some(file) = FileId::from_name(&entry.name) else { continue };
+        let listed = files.disk().list(files.dir());
+        let listed = listed.map_err(LogError::io("listing", files.dir()))?;
+        let mut kept = BTreeSet::new();
+        for file in listed.iter().filter_map(|entry| FileId::from_name(&entry.name)) {
             let replayed = file.kind == Kind::Wal && file.number >= checkpoint.replay_from;
             let newer = file.number >= checkpoint.next_file;
-            if !(replayed || newer || needed.contains(&file) || output == Some(file)) {
+            if replayed || newer || needed.contains(&file) || output == Some(file) {
+                kept.insert(file.number);
+            } else {
                 files.remove(file)?;
+            }
+        }
+        // Indexes, and halves of them, that a crash left without their log file.
+        for entry in listed.iter().filter(|entry| FileId::from_name(&entry.name).is_none()) {
+            if FileId::number_in(&entry.name).is_some_and(|number| !kept.contains(&number)) {
+                files.remove_stray(&entry.name)?;
             }
         }
         Ok(())

@@ -45,10 +45,15 @@ impl FileId {
         format!("{:020}.index", self.number)
     }
 
+    /// The number that a name in the log folder begins with.
+    pub(crate) fn number_in(name: &str) -> Option<u64> {
+        name.split_once('.')?.0.parse().ok()
+    }
+
     /// The file that a name in the log folder stands for, if it is a log file's.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        let (number, extension) = name.split_once('.')?;
-        let number = number.parse().ok()?;
+        let number = Self::number_in(name)?;
+        let (_, extension) = name.split_once('.')?;
         match extension {
             "wal" => Some(Self::wal(number)),
             "seg" => Some(Self::segment(number)),
@@ -166,15 +171,19 @@ impl FileTable {
     }
 
     fn remove_names(&self, file: FileId) -> Result<(), LogError> {
-        for path in [self.path(file), self.index_path(file)] {
-            match self.disk.remove(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(LogError::io("removing", path)(error));
-                }
-                _ => {}
+        self.remove_stray(&file.name())?;
+        self.remove_stray(&file.index_name())
+    }
+
+    /// Removes a name from the log folder, if it is there.
+    pub(crate) fn remove_stray(&self, name: &str) -> Result<(), LogError> {
+        let path = self.dir.join(name);
+        match self.disk.remove(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(LogError::io("removing", path)(error))
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

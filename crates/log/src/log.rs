@@ -11,7 +11,7 @@ use crate::checkpoint;
 use crate::clock::RetentionClock;
 use crate::config::{LogOptions, PartitionConfig};
 use crate::error::LogError;
-use crate::files::FileTable;
+use crate::files::{FileId, FileTable};
 use crate::metrics::LogMetrics;
 use crate::partition::{Partition, PartitionState};
 use crate::recover::{Recovered, Recovery, RecoveryReport, wal_numbers};
@@ -47,11 +47,8 @@ impl Log {
         }
         let dir = options.dir.join(crate::LOG_DIR);
         let names = disk.list(&dir).map_err(LogError::io("listing", &dir))?;
-        let highest = names
-            .iter()
-            .filter_map(|entry| entry.name.split_once('.')?.0.parse::<u64>().ok())
-            .max()
-            .unwrap_or(0);
+        let highest =
+            names.iter().filter_map(|entry| FileId::number_in(&entry.name)).max().unwrap_or(0);
         let next_file = checkpoint.next_file.max(highest + 1);
         let replay_from = checkpoint.replay_from;
         let wals = wal_numbers(names.into_iter().map(|entry| entry.name), replay_from);

@@ -1,7 +1,7 @@
 //! Bugs planted on purpose, to show that the checkers catch them.
 //!
 //! Without the feature `planted-bugs` every question is answered `false` at compile time. With it,
-//! [`plant`] switches one bug on for the whole process, `plant_here` for one thread, and so does the
+//! `plant` switches one bug on for the whole process, `plant_here` for one thread, and so does the
 //! environment variable `THALWEG_PLANTED_BUG` with a bug's name, for a whole binary under test.
 
 /// A bug that can be planted.
