@@ -173,8 +173,8 @@ where
     F: FnOnce(Call, R) -> Fut,
     Fut: Future<Output: Into<Answer<R::Response>>> + Send + 'static,
 {
+    // Bytes behind the message are of no concern, as in Kafka: librdkafka's Metadata has some.
     let request = R::decode(&mut body, call.version)?;
-    body.finish()?;
     let (version, correlation_id) = (call.version, call.correlation_id);
     let handling = handler(call, request);
     let encode = move |response: &R::Response, memory| {

@@ -25,8 +25,6 @@ impl ApiVisitor for Body {
     type Output = ();
 
     fn visit<R: Request>(mut self) {
-        if R::decode(&mut self.input, self.version).is_ok() {
-            let _ = self.input.finish();
-        }
+        let _ = R::decode(&mut self.input, self.version);
     }
 }

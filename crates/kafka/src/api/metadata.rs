@@ -30,6 +30,9 @@ use super::authorized_operations::{of_cluster, of_topic};
 use crate::call::Call;
 use crate::error_code::AsErrorCode;
 
+/// The first version that asks for topics by their ids, and has topics without a name.
+const BY_TOPIC_ID: i16 = 12;
+
 pub(super) async fn handle(call: Call, request: MetadataRequest) -> MetadataResponse {
     let view = View::new(&call, request.include_topic_authorized_operations);
     let wants_all = |topics: &Vec<_>| call.version == 0 && topics.is_empty();
@@ -67,7 +70,7 @@ async fn ask(
 ) -> MetadataResponseTopic {
     let id = TopicId(asked.topic_id);
     let by_id = !id.is_zero();
-    if asked.name.is_none() && !by_id || by_id && (asked.name.is_some() || call.version < 12) {
+    if asked.name.is_none() && !by_id || by_id && (asked.name.is_some() || call.version < BY_TOPIC_ID) {
         return view.failed(asked, ErrorCode::InvalidRequest);
     }
     let found = match &asked.name {
@@ -98,7 +101,7 @@ struct View {
     node: i32,
     leader_epoch: i32,
     authorized_operations: i32,
-    not_asked: i32,
+    version: i16,
 }
 
 impl View {
@@ -107,7 +110,7 @@ impl View {
             node: call.broker().node().0,
             leader_epoch: call.broker().leader_epoch().0,
             authorized_operations: of_topic(include_operations),
-            not_asked: of_topic(false),
+            version: call.version,
         }
     }
 
@@ -135,11 +138,11 @@ impl View {
     fn failed(&self, asked: MetadataRequestTopic, error: ErrorCode) -> MetadataResponseTopic {
         MetadataResponseTopic {
             error_code: error.code(),
-            name: asked.name,
+            name: asked.name.or_else(|| (self.version < BY_TOPIC_ID).then(String::new)),
             topic_id: asked.topic_id,
             is_internal: false,
             partitions: Vec::new(),
-            topic_authorized_operations: self.not_asked,
+            topic_authorized_operations: of_topic(false),
         }
     }
 }

@@ -434,7 +434,7 @@ fn log_dirs_and_producers_are_described() {
         assert_error(unknown.error_code, ErrorCode::UnknownTopicOrPartition);
 
         for version in 1..=5 {
-            let response = client.call(version, &DescribeLogDirsRequest::default()).await;
+            let response = client.call(version, &DescribeLogDirsRequest { topics: None }).await;
             let sizes: Vec<_> = response.results[0].topics[0]
                 .partitions
                 .iter()

@@ -6,6 +6,7 @@ mod admin;
 mod client;
 mod fetch;
 mod groups;
+mod hostile;
 mod offsets;
 mod produce;
 mod protocol;
@@ -35,6 +36,7 @@ const NOW_MS: i64 = 1_767_225_600_000;
 /// A broker behind a door.
 struct World {
     env: Env,
+    sim: SimWorld,
     door: Arc<Door>,
     endpoint: Arc<Endpoint>,
     stop: Shutdown,
@@ -51,14 +53,26 @@ fn simulate_with<F: Future<Output = ()>>(
     scenario: impl FnOnce(World) -> F,
 ) {
     run(async move {
-        let (env, _world) = SimWorld::new(1);
-        scenario(World::open(env, settings, options).await).await;
+        let (env, sim) = SimWorld::new(1);
+        scenario(World::open(env, sim, settings, options).await).await;
     })
     .unwrap();
 }
 
 impl World {
-    async fn open(env: Env, settings: &[(&str, &str)], options: KafkaOptions) -> Self {
+    /// The same after the broker has ended in good order and started again.
+    async fn restart(self, settings: &[(&str, &str)]) -> Self {
+        self.door.broker.close().await;
+        let env = self.sim.restart();
+        Self::open(env, self.sim, settings, self.door.options.clone()).await
+    }
+
+    async fn open(
+        env: Env,
+        sim: SimWorld,
+        settings: &[(&str, &str)],
+        options: KafkaOptions,
+    ) -> Self {
         let base = [
             ("wal.file.bytes", "1048576"),
             ("disk.free.min.bytes", "0"),
@@ -77,7 +91,7 @@ impl World {
             host: "broker.example".to_owned(),
             port: 9092,
         });
-        Self { env, door, endpoint, stop: Shutdown::default() }
+        Self { env, sim, door, endpoint, stop: Shutdown::default() }
     }
 
     /// A new connection.

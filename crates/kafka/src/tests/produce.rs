@@ -291,6 +291,22 @@ fn rule_12_sequences_and_epochs() {
 }
 
 #[test]
+fn rule_13_a_silent_producer_is_forgotten() {
+    let settings = [("producer.id.expiration.ms", "60000")];
+    simulate_with(&settings, KafkaOptions::default(), |world| async move {
+        let mut client = world.with_topic(1, &[]).await;
+        produce(&mut client, idempotent(0, 0, &["a"])).await;
+        let gap = produce(&mut client, idempotent(0, 5, &["a"])).await;
+        assert_error(gap.error_code, ErrorCode::OutOfOrderSequenceNumber);
+        world.env.sleep(std::time::Duration::from_mins(5)).await;
+        // With the next checkpoint at the latest.
+        let world = world.restart(&settings).await;
+        let anew = produce(&mut world.connect(), idempotent(0, 5, &["a"])).await;
+        assert_eq!(anew.error_code, 0, "an unknown producer may start anywhere");
+    });
+}
+
+#[test]
 fn topics_by_id() {
     simulate(|world| async move {
         let mut client = world.with_topic(1, &[]).await;

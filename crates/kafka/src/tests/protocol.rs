@@ -133,7 +133,7 @@ fn rule_60_what_is_not_acceptable_closes_the_connection() {
         ("api that is not served", frame(ApiKey::EndTxn as i16, 0, b"").to_vec()),
         ("unknown version", frame(ApiKey::Metadata as i16, 99, b"").to_vec()),
         ("advertised, and refused", frame(ApiKey::Produce as i16, 0, b"").to_vec()),
-        ("bytes after the end", frame(18, 0, b"more").to_vec()),
+        ("cut short", frame(ApiKey::Metadata as i16, 1, b"\0").to_vec()),
     ];
     for (case, bytes) in cases {
         simulate(|world| async move {
@@ -144,6 +144,16 @@ fn rule_60_what_is_not_acceptable_closes_the_connection() {
             assert_eq!(closed.load(std::sync::atomic::Ordering::Relaxed), 1, "{case}");
         });
     }
+}
+
+#[test]
+fn bytes_behind_a_request_are_ignored() {
+    simulate(|world| async move {
+        let mut client = world.connect();
+        client.send_bytes(&frame(18, 0, b"more")).await;
+        let (id, response) = client.receive::<ApiVersionsRequest>(0).await;
+        assert_eq!((id, response.error_code), (77, 0));
+    });
 }
 
 #[test]
