@@ -11,10 +11,10 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use thalweg_broker::Session;
+use thalweg_broker::{MemoryBudget, Session};
 use thalweg_env::Shutdown;
 use thalweg_kafka_wire::messages::RequestHeader;
-use thalweg_kafka_wire::{ApiKey, Decoder, decode_request_header};
+use thalweg_kafka_wire::{ApiKey, DECODED_LIMIT, Decoder, decode_request_header};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
@@ -27,6 +27,17 @@ use reader::{Frame, FrameReader};
 pub(crate) use reply::{LaterReply, Outcome, PendingReply, Reply};
 use writer::ReplyWriter;
 
+/// Bytes of answers that may wait for the client to take those before them. One that is larger
+/// waits alone.
+const REPLY_QUEUE_BYTES: usize = 1 << 20;
+
+/// How much larger than its frame a request may become when it is decoded: structs take more room in
+/// memory than on the wire. What clients send stays far below.
+const DECODED_BYTES_PER_BYTE: usize = 16;
+
+/// What a small request may become in any case.
+const DECODED_BYTES_MIN: usize = 64 << 10;
+
 /// The principal of those who were not asked who they are.
 const ANONYMOUS: &str = "User:ANONYMOUS";
 
@@ -36,6 +47,8 @@ pub(crate) struct Connection {
     client: Arc<Client>,
     /// The session of the last request; a client hardly ever changes its id.
     session: Session,
+    /// Bytes of the queue of answers.
+    room: MemoryBudget,
     stop: Shutdown,
 }
 
@@ -48,7 +61,8 @@ impl Connection {
             client_host: format!("/{peer}").into(),
             listener: endpoint.name.clone(),
         };
-        Self { door, client: Arc::new(Client::new(endpoint)), session, stop }
+        let room = MemoryBudget::new(REPLY_QUEUE_BYTES);
+        Self { door, client: Arc::new(Client::new(endpoint)), session, room, stop }
     }
 
     /// Serves until the client leaves, misbehaves, or the server stops. What has been taken in is
@@ -85,7 +99,12 @@ impl Connection {
             options.request_bytes_max,
             options.idle_max,
         );
-        let writer = ReplyWriter { env: env.clone(), output, metrics: metrics.clone() };
+        let writer = ReplyWriter {
+            env: env.clone(),
+            output,
+            metrics: metrics.clone(),
+            idle_max: options.idle_max,
+        };
         let mut writing = pin!(writer.run(queue));
         let end = tokio::select! {
             biased;
@@ -139,12 +158,14 @@ impl Connection {
         } else {
             handling.await?
         };
-        Ok(PendingReply { api, since, outcome, memory })
+        let room = self.room.acquire(outcome.len()).await;
+        Ok(PendingReply { api, since, outcome, memory, room })
     }
 
     /// Reads the header.
     fn open(&mut self, frame: BytesMut) -> Result<(ApiKey, Call, Decoder), Close> {
-        let mut body = Decoder::new(frame);
+        let decoded_max = frame.len() * DECODED_BYTES_PER_BYTE + DECODED_BYTES_MIN;
+        let mut body = Decoder::with_limit(frame, decoded_max.min(DECODED_LIMIT));
         let (api, header) = decode_request_header(&mut body).map_err(Close::Request)?;
         let RequestHeader { request_api_version, correlation_id, client_id, .. } = header;
         let client_id = client_id.unwrap_or_default();

@@ -23,6 +23,7 @@ mod sessions;
 mod tests;
 
 pub use fuzz::fuzz;
+pub use limits::ConnectionLimits;
 pub use listener::{Endpoint, ListenError, ListenerOptions};
 pub use metrics::{ApiMetrics, KafkaMetrics, LATENCY_BUCKETS_US};
 pub use options::KafkaOptions;

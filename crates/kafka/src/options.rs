@@ -1,10 +1,10 @@
 //! What the door is started with.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use thalweg_broker::{Broker, config};
+
+use crate::ConnectionLimits;
 
 /// Limits of the door. The defaults are those of the settings of the same meaning, and fit a laptop.
 #[derive(Clone, Debug)]
@@ -20,12 +20,9 @@ pub struct KafkaOptions {
     pub pipeline_max: usize,
     /// Time after which a silent connection is closed. `connections.max.idle.ms`, 10 minutes.
     pub idle_max: Duration,
-    /// Connections at a time. `max.connections`, 10,000.
-    pub connections_max: usize,
-    /// Connections at a time from one address. `max.connections.per.ip`, no limit.
-    pub connections_per_ip_max: usize,
-    /// Other limits for some addresses. `max.connections.per.ip.overrides`, none.
-    pub connections_per_ip_overrides: BTreeMap<IpAddr, usize>,
+    /// How many connections there may be; `None` for what the broker's settings say at the time of
+    /// each connection, since those may change while it runs.
+    pub connection_limits: Option<ConnectionLimits>,
     /// Most bytes of records in one response to a fetch. `fetch.max.bytes`, 55 MiB.
     pub fetch_bytes_max: usize,
     /// Fetch sessions that are remembered. `max.incremental.fetch.session.cache.slots`, 1,000.
@@ -53,9 +50,7 @@ impl Default for KafkaOptions {
             request_memory_bytes: 128 << 20,
             pipeline_max: 64,
             idle_max: Duration::from_mins(10),
-            connections_max: 10_000,
-            connections_per_ip_max: usize::MAX,
-            connections_per_ip_overrides: BTreeMap::new(),
+            connection_limits: None,
             fetch_bytes_max: 55 << 20,
             fetch_sessions_max: 1000,
             fetch_session_partitions_max: 200_000,
@@ -78,15 +73,11 @@ impl KafkaOptions {
             let given = broker.setting(name).filter(|value| Some(value.as_str()) != default)?;
             given.parse().ok().filter(|bytes| *bytes > 0)
         };
-        let overrides = broker.setting("max.connections.per.ip.overrides").unwrap_or_default();
         Self {
             request_bytes_max: size("socket.request.max.bytes"),
             request_memory_bytes: size("queued.max.request.bytes"),
             idle_max: u64::try_from(number("connections.max.idle.ms"))
                 .map_or(Duration::MAX, Duration::from_millis),
-            connections_max: size("max.connections"),
-            connections_per_ip_max: size("max.connections.per.ip"),
-            connections_per_ip_overrides: per_ip(&overrides),
             fetch_bytes_max: size("fetch.max.bytes"),
             fetch_sessions_max: size("max.incremental.fetch.session.cache.slots"),
             described_partitions_max: size("max.request.partition.size.limit"),
@@ -95,37 +86,5 @@ impl KafkaOptions {
             send_buffer_bytes: buffer("socket.send.buffer.bytes"),
             ..Self::default()
         }
-    }
-
-    pub(crate) fn connections_max_from(&self, address: IpAddr) -> usize {
-        let own = self.connections_per_ip_overrides.get(&address);
-        own.copied().unwrap_or(self.connections_per_ip_max)
-    }
-}
-
-/// Reads `address:count,…`. What does not read is left out: a limit that nobody can meet would lock
-/// its author out.
-fn per_ip(overrides: &str) -> BTreeMap<IpAddr, usize> {
-    let each = config::elements(overrides).filter_map(|element| {
-        let (address, count) = element.rsplit_once(':')?;
-        let address = address.trim_start_matches('[').trim_end_matches(']');
-        Some((address.parse().ok()?, count.parse().ok()?))
-    });
-    each.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_for_addresses() {
-        let options = KafkaOptions {
-            connections_per_ip_max: 7,
-            connections_per_ip_overrides: per_ip("10.0.0.1:2, [::1]:3, nonsense"),
-            ..Default::default()
-        };
-        let max = |address: &str| options.connections_max_from(address.parse().unwrap());
-        assert_eq!([max("10.0.0.1"), max("::1"), max("10.0.0.2")], [2, 3, 7]);
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// A transfer may pause this long, whatever its size.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Slowest rate at which a peer may send or take bytes.
-const BYTES_PER_SECOND_MIN: u64 = 64 << 10;
+const BYTES_PER_SECOND_MIN: u64 = 128 << 10;
 
 /// How long a peer may take to send or take `bytes`. Memory is held for it meanwhile.
 pub(crate) fn transfer_time_max(bytes: usize) -> Duration {

@@ -14,7 +14,7 @@ use crate::call::Door;
 use crate::connection::Connection;
 use crate::limits::{ConnectionCounts, ConnectionSlot};
 use crate::metrics::{KafkaMetrics, add};
-use crate::{Endpoint, KafkaOptions, ListenError, ListenerOptions};
+use crate::{ConnectionLimits, Endpoint, KafkaOptions, ListenError, ListenerOptions};
 
 /// How long accepting pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
@@ -155,16 +155,18 @@ impl Acceptor {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => self.admit(stream, peer).await,
                 Err(error) => self.survive(&error).await,
             }
         }
     }
 
-    /// Serves a connection, if there is a place for it.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let metrics = &self.door.metrics;
-        match self.counts.take(&self.door.options, peer.ip().to_canonical()) {
+    /// Serves a connection, if there is a place for it. Completes when the next one may come.
+    async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        let Door { env, broker, options, metrics, .. } = &*self.door;
+        let limits = options.connection_limits.clone();
+        let limits = limits.unwrap_or_else(|| ConnectionLimits::of(broker));
+        match self.counts.take(&limits, peer.ip().to_canonical()) {
             Ok(slot) => {
                 add(&metrics.connections_accepted, 1);
                 self.serve(stream, peer, slot);
@@ -173,6 +175,11 @@ impl Acceptor {
                 add(&metrics.connections_refused, 1);
                 tracing::warn!(%peer, %reason, "connection refused");
             }
+        }
+        let now = env.now();
+        let next = self.counts.pace(&limits, now);
+        if next > now {
+            env.sleep_until(next).await;
         }
     }
 

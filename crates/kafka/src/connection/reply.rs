@@ -26,6 +26,16 @@ pub(crate) enum Outcome {
     Later(LaterReply),
 }
 
+impl Outcome {
+    /// Bytes that wait to be sent.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Reply(Some(reply)) => reply.segments.len(),
+            Self::Reply(None) | Self::Later(_) => 0,
+        }
+    }
+}
+
 /// An answer in the queue.
 pub(crate) struct PendingReply {
     pub api: ApiKey,
@@ -33,4 +43,6 @@ pub(crate) struct PendingReply {
     pub outcome: Outcome,
     /// Memory of the request, in use until it is answered.
     pub memory: MemoryPermit,
+    /// Room in the queue, which is bounded by bytes as well.
+    pub room: MemoryPermit,
 }

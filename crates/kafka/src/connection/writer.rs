@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use thalweg_env::Env;
@@ -25,6 +26,9 @@ pub(crate) struct ReplyWriter<W> {
     pub env: Env,
     pub output: W,
     pub metrics: Arc<KafkaMetrics>,
+    /// How long a client may take nothing. Consumers that are busy with records leave the next
+    /// response where it is, and that is no fault.
+    pub idle_max: Duration,
 }
 
 impl<W: AsyncWrite + Unpin> ReplyWriter<W> {
@@ -38,7 +42,7 @@ impl<W: AsyncWrite + Unpin> ReplyWriter<W> {
     }
 
     async fn answer(&mut self, pending: PendingReply) -> Result<(), Close> {
-        let PendingReply { api, since, outcome, memory } = pending;
+        let PendingReply { api, since, outcome, memory, room } = pending;
         let reply = match outcome {
             Outcome::Reply(reply) => reply,
             Outcome::Later(later) => later.await?,
@@ -50,13 +54,14 @@ impl<W: AsyncWrite + Unpin> ReplyWriter<W> {
             self.write(segments).await?;
             drop(memory);
         }
+        drop(room);
         self.metrics.answered(api, self.env.now() - since, bytes);
         Ok(())
     }
 
     async fn write(&mut self, segments: Segments) -> Result<(), Close> {
         let env = self.env.clone();
-        let time_max = transfer_time_max(segments.len());
+        let time_max = self.idle_max.saturating_add(transfer_time_max(segments.len()));
         env.timeout(time_max, self.write_all(segments)).await.map_err(|_| Close::SlowResponse)?
     }
 

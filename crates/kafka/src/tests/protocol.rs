@@ -224,6 +224,33 @@ fn small_requests_do_not_wait_for_large_ones() {
 }
 
 #[test]
+fn who_takes_no_answers_is_not_heard() {
+    simulate(|world| async move {
+        let mut client = world.connect();
+        create_topic(&mut client, "large", 5000, &[]).await;
+        let all = MetadataRequest { topics: None, ..Default::default() };
+        let asked = 100;
+        for _ in 0..asked {
+            client.send(1, &all).await;
+        }
+        world.env.sleep(Duration::from_mins(1)).await;
+        let answered = || {
+            let metrics = world.door.metrics.api(ApiKey::Metadata);
+            metrics.requests.load(std::sync::atomic::Ordering::Relaxed)
+        };
+        assert_eq!(answered(), 0);
+        let bytes_in = &world.door.metrics.bytes_in;
+        let taken = bytes_in.load(std::sync::atomic::Ordering::Relaxed);
+        for _ in 0..asked {
+            let (_, response) = client.receive::<MetadataRequest>(1).await;
+            assert_eq!(response.topics[0].partitions.len(), 5000);
+        }
+        let all_taken = bytes_in.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(taken < all_taken / 2, "{taken} of {all_taken} bytes were taken before");
+    });
+}
+
+#[test]
 fn a_client_that_hangs_up_ends_its_long_poll() {
     simulate(|world| async move {
         let mut client = world.with_topic(1, &[]).await;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::{KafkaServer, ListenerOptions, Running};
+use crate::{ConnectionLimits, KafkaServer, ListenerOptions, Running};
 
 /// A folder that goes with its owner.
 struct Folder(PathBuf);
@@ -80,7 +80,8 @@ async fn listeners_serve_until_the_server_stops() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_limit_are_closed() {
     let folder = Folder::new();
-    let options = KafkaOptions { connections_max: 1, ..Default::default() };
+    let limits = ConnectionLimits { all: 1, ..Default::default() };
+    let options = KafkaOptions { connection_limits: Some(limits), ..Default::default() };
     let (broker, running) = start(&folder, options).await;
     let bound = running.endpoints()[0].bound;
     let mut first = TcpStream::connect(bound).await.unwrap();
