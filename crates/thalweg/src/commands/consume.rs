@@ -117,7 +117,12 @@ impl<'a> Consumption<'a> {
     /// Begins to read: the partitions that the group gives, or those that were asked for.
     async fn assign(&mut self) -> Result<(), Failure> {
         let partitions = match &mut self.member {
-            Some(member) => member.join().await?,
+            Some(member) => {
+                let partitions = member.join().await?;
+                // It may have more partitions than when the command began.
+                self.topic = self.client.topic(&self.args.topic).await?;
+                partitions
+            }
             None if self.args.partition.is_empty() => all_partitions(&self.topic),
             None => self.args.partition.clone(),
         };

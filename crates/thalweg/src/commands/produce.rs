@@ -104,7 +104,6 @@ pub async fn run(env: &Env, args: &ProduceArgs) -> Result<(), Failure> {
     options.on_delivery = Arc::new(move |delivery: &Delivery| {
         counter.fetch_add(u64::from(delivery.records), Ordering::Relaxed);
     });
-    let linger = options.linger;
     let client = Arc::new(args.bootstrap.client(env));
     let mut producer = Producer::start(&client, &args.topic, options).await?;
     let (lines, mut input) = mpsc::channel(LINES_MAX);
@@ -112,35 +111,43 @@ pub async fn run(env: &Env, args: &ProduceArgs) -> Result<(), Failure> {
         let env = env.clone();
         async move { env.blocking(move || read_lines(io::stdin().lock(), &lines)).await }
     });
+    let pumped = pump(env, args, &mut input, &mut producer, &sent).await;
+    // What came before a line that is wrong is sent all the same.
+    producer.close().await?;
+    pumped?;
+    drop(input);
+    reader.join().await.unwrap_or(Ok(()))?;
+    eprintln!("sent {} records to '{}'", sent.load(Ordering::Relaxed), args.topic);
+    Ok(())
+}
+
+/// Sends line after line. When none comes for a while, what waits in open batches is sent.
+async fn pump(
+    env: &Env,
+    args: &ProduceArgs,
+    input: &mut mpsc::Receiver<Bytes>,
+    producer: &mut Producer,
+    sent: &AtomicU64,
+) -> Result<(), Failure> {
+    let linger = Duration::from_millis(args.sending.linger_ms);
     let mut progress = (!io::stdin().is_terminal()).then(|| Progress::records(env, None));
-    let mut number = 0u64;
-    loop {
-        let line = match env.timeout(linger, input.recv()).await {
-            Ok(Some(line)) => line,
-            Ok(None) => break,
-            Err(_) => {
-                producer.seal_all().await?;
-                // Nothing is open now: without a new line there is nothing to do.
-                match input.recv().await {
-                    Some(line) => line,
-                    None => break,
-                }
-            }
-        };
-        number += 1;
+    for number in 1u64.. {
+        let mut line = env.timeout(linger, input.recv()).await;
+        if line.is_err() {
+            producer.seal_all().await?;
+            line = Ok(input.recv().await);
+        }
+        let Ok(Some(line)) = line else { break };
         let record = parse(args, &line)
             .map_err(|reason| Failure::Failed(format!("line {number}: {reason}")))?;
-        send(&mut producer, args, &record).await?;
+        send(producer, args, &record).await?;
         if let Some(progress) = &mut progress {
             progress.set(sent.load(Ordering::Relaxed));
         }
     }
-    producer.close().await?;
-    reader.join().await.unwrap_or(Ok(()))?;
     if let Some(progress) = progress {
         progress.finish();
     }
-    eprintln!("sent {} records to '{}'", sent.load(Ordering::Relaxed), args.topic);
     Ok(())
 }
 

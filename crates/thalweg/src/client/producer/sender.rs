@@ -218,17 +218,23 @@ impl Sender {
         for (partition, number) in sent {
             match self.outcome(partition, answers.get(&partition)) {
                 Ok(()) => self.delivered(partition, number),
-                Err(error) => self.refused(partition, error)?,
+                Err(error) => self.refused(partition, number, error)?,
             }
         }
         Ok(())
     }
 
-    fn refused(&mut self, partition: i32, error: ClientError) -> Result<(), ClientError> {
+    fn refused(
+        &mut self,
+        partition: i32,
+        number: Number,
+        error: ClientError,
+    ) -> Result<(), ClientError> {
         let window = &mut self.windows[partition as usize];
-        // Behind a batch that failed, the next ones come out of order: they are sent again too.
+        // Behind a batch that failed the next ones come out of order: they are sent again too.
+        // Answers may be seen in another order than they came.
         let follows =
-            window.is_rewinding() && error.code() == Some(ErrorCode::OutOfOrderSequenceNumber);
+            error.code() == Some(ErrorCode::OutOfOrderSequenceNumber) && !window.is_first(number);
         window.failed();
         if follows { Ok(()) } else { self.retry_later(error) }
     }

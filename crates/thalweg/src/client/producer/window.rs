@@ -3,6 +3,9 @@
 //! Several may be on their way at a time. If one has to be sent again, nothing new is sent until
 //! the answers to all others are there; then everything that is not acknowledged is sent again, in
 //! order. A broker recognises what it has already by its sequence.
+//!
+//! The very first batch goes alone: a broker that knows nothing of the producer takes whichever
+//! sequence comes first, and would take the second batch if the first one failed.
 
 use std::collections::VecDeque;
 
@@ -45,14 +48,15 @@ impl Window {
         self.batches.is_empty()
     }
 
-    /// True if a batch failed and those sent after it may fail for that reason alone.
-    pub fn is_rewinding(&self) -> bool {
-        self.rewinding
+    /// True if all batches before this one are acknowledged.
+    pub fn is_first(&self, number: Number) -> bool {
+        number <= self.first
     }
 
     /// Takes the next batch to be sent, if one may be sent now.
     pub fn start(&mut self) -> Option<(Number, &Sealed)> {
-        if self.rewinding || self.in_flight == IN_FLIGHT_MAX {
+        let limit = if self.first == 0 { 1 } else { IN_FLIGHT_MAX };
+        if self.rewinding || self.in_flight >= limit {
             return None;
         }
         loop {
@@ -120,31 +124,33 @@ mod tests {
     }
 
     #[test]
-    fn a_window_sends_five_at_a_time_in_order() {
-        let mut window = window(7);
-        assert_eq!(started(&mut window), [0, 1, 2, 3, 4]);
+    fn a_window_sends_one_and_then_five_at_a_time_in_order() {
+        let mut window = window(8);
+        assert_eq!(started(&mut window), [0]);
         assert!(window.acknowledged(0).is_some());
-        assert_eq!(started(&mut window), [5]);
-        for number in 1..=5 {
+        assert_eq!(started(&mut window), [1, 2, 3, 4, 5]);
+        assert!(window.acknowledged(1).is_some());
+        assert_eq!(started(&mut window), [6]);
+        for number in 2..=6 {
             assert!(window.acknowledged(number).is_some());
         }
-        assert_eq!(started(&mut window), [6]);
+        assert_eq!(started(&mut window), [7]);
         assert!(!window.is_empty());
-        window.acknowledged(6);
+        window.acknowledged(7);
         assert!(window.is_empty());
     }
 
     #[test]
     fn a_failure_sends_everything_again_once_all_answers_are_there() {
         let mut window = window(4);
-        assert_eq!(started(&mut window), [0, 1, 2, 3]);
+        assert_eq!(started(&mut window), [0]);
         window.acknowledged(0);
+        assert_eq!(started(&mut window), [1, 2, 3]);
         window.failed();
-        assert!(window.is_rewinding());
+        assert!(window.is_first(1) && !window.is_first(2));
         assert!(started(&mut window).is_empty());
         window.failed();
         assert!(window.acknowledged(3).is_some());
-        assert!(!window.is_rewinding());
         assert_eq!(started(&mut window), [1, 2]);
         window.acknowledged(1);
         window.acknowledged(2);

@@ -62,7 +62,7 @@ pub async fn run(env: &Env, args: &ConsumeBenchArgs) -> Result<(), Failure> {
         (ends.get(partition) > Some(start)).then_some((*partition, *start))
     };
     fetcher.assign(starts.iter().filter_map(open).collect::<BTreeMap<_, _>>());
-    let (latencies, mut tally) = (Latencies::new(), Tally::default());
+    let (latencies, mut tally) = (Latencies::new()?, Tally::default());
     let mut progress = Progress::records(env, Some(goal));
     let started = env.now();
     while tally.records < goal && !fetcher.is_idle() {

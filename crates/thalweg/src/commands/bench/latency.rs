@@ -49,7 +49,7 @@ pub async fn run(env: &Env, args: &LatencyBenchArgs) -> Result<(), Failure> {
     let ends = client.offsets(&topic, &partitions, At::End).await?;
     let mut fetcher = Fetcher::new(&client, &topic.name, FetchOptions::default());
     fetcher.assign(ends);
-    let (acknowledged, consumed) = (Latencies::new(), Latencies::new());
+    let (acknowledged, consumed) = (Latencies::new()?, Latencies::new()?);
     let options = ProducerOptions {
         linger: Duration::ZERO,
         on_delivery: {

@@ -53,7 +53,7 @@ struct Share {
 /// Runs the benchmark.
 pub async fn run(env: &Env, args: &ProduceBenchArgs) -> Result<(), Failure> {
     args.common.ensure_topic(&args.common.client(env)).await?;
-    let (latencies, sent) = (Latencies::new(), Arc::new(AtomicU64::new(0)));
+    let (latencies, sent) = (Latencies::new()?, Arc::new(AtomicU64::new(0)));
     let mut options = args.sending.options();
     options.on_delivery = {
         let (latencies, sent) = (latencies.clone(), Arc::clone(&sent));

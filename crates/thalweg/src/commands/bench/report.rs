@@ -7,6 +7,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::error::Failure;
 use crate::output::{print_json, print_line};
 
 /// Latencies, from one microsecond to an hour, to three digits.
@@ -17,10 +18,10 @@ impl Latencies {
     const MAX_MICROS: u64 = 3_600_000_000;
 
     /// None yet.
-    pub fn new() -> Self {
-        // The bounds are legal: only wrong ones fail.
+    pub fn new() -> Result<Self, Failure> {
         let histogram = Histogram::new_with_max(Self::MAX_MICROS, 3);
-        Self(Arc::new(Mutex::new(histogram.unwrap_or_else(|_| unreachable!("bounds are legal")))))
+        let histogram = histogram.map_err(|error| Failure::Failed(error.to_string()))?;
+        Ok(Self(Arc::new(Mutex::new(histogram))))
     }
 
     /// Adds `count` of the same length.
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_what_was_recorded() {
-        let latencies = Latencies::new();
+        let latencies = Latencies::new().unwrap();
         assert!(latencies.percentiles().is_none());
         latencies.record(Duration::from_millis(1), 989);
         latencies.record(Duration::from_millis(10), 10);
