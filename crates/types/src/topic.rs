@@ -100,7 +100,9 @@ pub enum InvalidTopicName {
     #[error("the length of '{0}' is longer than the max allowed length {TOPIC_NAME_LENGTH_MAX}")]
     TooLong(String),
     /// A character outside the alphabet.
-    #[error("'{0}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")]
+    #[error(
+        "'{0}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+    )]
     Character(String),
 }
 
