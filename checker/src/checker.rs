@@ -93,6 +93,11 @@ impl Checker {
                 *trimmed = (*trimmed).max(*offset);
                 Ok(())
             }
+            Event::Cut { topic, partition, offset } => {
+                let id = self.at(topic, *partition, *offset)?;
+                self.cut(id, *offset);
+                Ok(())
+            }
             event => {
                 self.observe_group(event);
                 Ok(())
@@ -229,6 +234,16 @@ impl Checker {
         self.partitions[id as usize].note_end(offset);
     }
 
+    /// Forgets what stood at `offset` and after.
+    fn cut(&mut self, id: u32, offset: i64) {
+        for (offset, value) in self.partitions[id as usize].cut(offset) {
+            if let Some(sent) = self.producers.get_mut(value) {
+                sent.set_excused();
+                sent.leaves(offset);
+            }
+        }
+    }
+
     /// Notes that a record stands at an offset, as its producer was told or a reader saw.
     fn place(&mut self, id: u32, offset: i64, value: Value, read: bool) {
         let partition = &mut self.partitions[id as usize];
@@ -275,7 +290,7 @@ impl Checker {
                 false
             }
             Excuse::Taken => {
-                self.producers.get_mut(*value).map(Sent::set_compacted);
+                self.producers.get_mut(*value).map(Sent::set_excused);
                 false
             }
         });
@@ -289,7 +304,7 @@ impl Checker {
         doubts.retain(|(offset, value)| {
             let taken = compaction.excuse(*value, *offset) == Excuse::Taken;
             if taken {
-                self.producers.get_mut(*value).map(Sent::set_compacted);
+                self.producers.get_mut(*value).map(Sent::set_excused);
             }
             !taken
         });

@@ -121,6 +121,17 @@ pub enum Event<'a> {
         /// The log start offset.
         offset: i64,
     },
+    /// The log was cut to `offset` in a crash of a kind that its topic's durability does not survive:
+    /// records from there on are gone, and their offsets may be used again.
+    Cut {
+        /// Where.
+        #[serde(borrow)]
+        topic: Cow<'a, str>,
+        /// Where.
+        partition: i32,
+        /// The offset of the next record to be written.
+        offset: i64,
+    },
     /// A group's offset is about to be committed.
     Commit(#[serde(borrow)] Commit<'a>),
     /// The commit was acknowledged.

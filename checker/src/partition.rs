@@ -134,6 +134,17 @@ impl Partition {
         known.collect()
     }
 
+    /// Forgets what is known of `from` and after; returns the records that stood there.
+    pub(crate) fn cut(&mut self, from: i64) -> Vec<(i64, Value)> {
+        let gone = self.beyond(from);
+        self.slots.truncate(from as usize);
+        self.read_out = false;
+        // A record that is gone may be sent again: whom it follows is to be found anew.
+        self.ordered = 0;
+        self.last_numbers.clear();
+        gone
+    }
+
     /// Checks the order of idempotent producers as far as no offset is open, or to the end.
     pub(crate) fn check_order(&mut self, producers: &Producers, to_end: bool) -> Vec<Inversion> {
         let mut inversions = Vec::new();

@@ -35,8 +35,8 @@ pub(crate) struct Sent {
 const READ: u8 = 1;
 /// Its loss was reported.
 const LOST: u8 = 2;
-/// Compaction took it.
-const COMPACTED: u8 = 4;
+/// It may be gone: compaction took it, or a crash that it was not to survive.
+const EXCUSED: u8 = 4;
 
 impl Sent {
     pub(crate) fn offset(&self) -> Option<i64> {
@@ -60,8 +60,16 @@ impl Sent {
         self.flags |= READ;
     }
 
-    pub(crate) fn set_compacted(&mut self) {
-        self.flags |= COMPACTED;
+    pub(crate) fn set_excused(&mut self) {
+        self.flags |= EXCUSED;
+    }
+
+    /// Forgets the place at `offset`, where it stands no more.
+    pub(crate) fn leaves(&mut self, offset: i64) {
+        self.copies = self.copies.saturating_sub(1);
+        if self.offset == offset {
+            self.offset = NOWHERE;
+        }
     }
 
     /// True if it was acknowledged and nothing was heard of it since.

@@ -58,6 +58,10 @@ fn trimmed(offset: i64) -> Event<'static> {
     Event::Trimmed { topic: TOPIC.into(), partition: 0, offset }
 }
 
+fn cut(offset: i64) -> Event<'static> {
+    Event::Cut { topic: TOPIC.into(), partition: 0, offset }
+}
+
 fn commit(offset: i64) -> Commit<'static> {
     Commit { group: "g".into(), topic: TOPIC.into(), partition: 0, offset }
 }
@@ -97,6 +101,23 @@ fn an_acknowledged_record_that_a_reader_passes_is_lost() {
     accused(&with(&[seek(0, 0), read(0, 0, 1, 0), end(0, 1)]), &[Class::Lost]);
     accused(&with(&[seek(0, 0), end(0, 0)]), &[Class::Lost, Class::Lost]);
     clean(&with(&[trimmed(1), seek(0, 0), read(0, 1, 1, 1), end(0, 2)]));
+}
+
+#[test]
+fn a_cut_takes_what_stood_behind_it_and_no_more() {
+    let sent =
+        [send(1, 0), send(1, 1), send(1, 2), acked(1, 0, 0), acked(1, 1, 1), read(0, 2, 1, 2)];
+    let with =
+        |rest: &[Event<'static>]| [&sent[..], &[Event::Crash, cut(1), seek(0, 0)], rest].concat();
+    clean(&with(&[read(0, 0, 1, 0), end(0, 1)]));
+    accused(&with(&[end(0, 0)]), &[Class::Lost]);
+    accused(&with(&[end(0, 1)]), &[Class::Lost]);
+    // Offsets are used again, by others and by what is sent once more.
+    let again = [read(0, 0, 1, 0), send(2, 0), retry(1, 2), acked(2, 0, 1), acked(1, 2, 4)];
+    clean(&with(&again));
+    accused(&with(&[&again[..], &[read(0, 1, 1, 1)]].concat()), &[Class::OffsetReused]);
+    let report = check(&with(&[read(0, 0, 1, 0), end(0, 1)]));
+    assert_eq!(report.unread, 0, "what the cut took is accounted for");
 }
 
 #[test]
