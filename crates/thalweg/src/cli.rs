@@ -7,6 +7,7 @@ use crate::address::Address;
 use crate::client::Client;
 use crate::commands::{bench, config, consume, group, produce, topic, verify};
 use crate::error::Failure;
+use crate::logging;
 use crate::serve::{self, ServeArgs};
 use crate::version;
 
@@ -74,15 +75,18 @@ pub fn assignment(text: &str) -> Result<(String, String), String> {
 
 /// Runs what the command line asks for, in a process that began at `started`.
 pub async fn run(env: &Env, started: Instant, cli: Cli) -> Result<(), Failure> {
-    match cli.command {
-        None => Box::pin(serve::run(env, started, &cli.serve)).await,
-        Some(Command::Serve(args)) => Box::pin(serve::run(env, started, &args)).await,
-        Some(Command::Topic(command)) => Box::pin(topic::run(env, command)).await,
-        Some(Command::Group(command)) => Box::pin(group::run(env, command)).await,
-        Some(Command::Config(command)) => Box::pin(config::run(env, command)).await,
-        Some(Command::Produce(args)) => Box::pin(produce::run(env, &args)).await,
-        Some(Command::Consume(args)) => Box::pin(consume::run(env, &args)).await,
-        Some(Command::Bench(command)) => Box::pin(bench::run(env, command)).await,
-        Some(Command::Verify(args)) => Box::pin(verify::run(env, &args)).await,
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    if !matches!(command, Command::Serve(_)) {
+        logging::start_for_command()?;
+    }
+    match command {
+        Command::Serve(args) => Box::pin(serve::run(env, started, &args)).await,
+        Command::Topic(command) => Box::pin(topic::run(env, command)).await,
+        Command::Group(command) => Box::pin(group::run(env, command)).await,
+        Command::Config(command) => Box::pin(config::run(env, command)).await,
+        Command::Produce(args) => Box::pin(produce::run(env, &args)).await,
+        Command::Consume(args) => Box::pin(consume::run(env, &args)).await,
+        Command::Bench(command) => Box::pin(bench::run(env, command)).await,
+        Command::Verify(args) => Box::pin(verify::run(env, &args)).await,
     }
 }

@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod error;
 mod interrupt;
+mod logging;
 mod output;
 mod progress;
 mod serve;

@@ -4,7 +4,6 @@ mod announce;
 mod descriptors;
 mod http;
 mod listeners;
-mod logging;
 mod metrics;
 mod reload;
 mod wiring;
@@ -20,10 +19,10 @@ use crate::address::Address;
 use crate::cli::assignment;
 use crate::error::Failure;
 use crate::interrupt::Interrupt;
+use crate::logging::{self, LogLevel};
 use crate::settings::{Inputs, Settings};
 use announce::Announcement;
 use listeners::setting_of;
-use logging::LogLevel;
 use wiring::Served;
 
 /// How the broker is configured.
@@ -74,7 +73,7 @@ impl ServeArgs {
 pub async fn run(env: &Env, started: Instant, args: &ServeArgs) -> Result<(), Failure> {
     let inputs = args.inputs();
     let settings = Settings::load(env, &inputs)?;
-    let level = logging::start(&settings)?;
+    let level = logging::start_for_broker(&settings)?;
     let connections = settings.get("max.connections").parse().unwrap_or(u64::MAX);
     if let Some(warning) = descriptors::raise_limit(connections) {
         tracing::warn!("{warning}");

@@ -30,7 +30,7 @@ pub enum BenchCommand {
 
 /// What all benchmarks share.
 #[derive(Clone, Debug, Args)]
-struct Common {
+struct BenchArgs {
     /// Topic to use; created if it does not exist
     #[arg(long, default_value = "thalweg-bench")]
     topic: String,
@@ -44,7 +44,7 @@ struct Common {
     bootstrap: Bootstrap,
 }
 
-impl Common {
+impl BenchArgs {
     /// A client of its own: each has its own connections.
     fn client(&self, env: &Env) -> Arc<Client> {
         Arc::new(self.bootstrap.client(env))

@@ -2,7 +2,7 @@
 
 use thalweg_env::Env;
 
-use super::logging::LogLevel;
+use crate::logging::LogLevel;
 use crate::settings::{Change, Inputs, LOG_LEVEL, Settings};
 
 /// Reads the settings again, applies what can change while the broker runs, and says what cannot.

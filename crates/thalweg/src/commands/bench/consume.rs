@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clap::Args;
 use thalweg_env::Env;
 
-use super::Common;
+use super::BenchArgs;
 use super::report::{Latencies, Report};
 use crate::client::{At, FetchOptions, Fetched, Fetcher};
 use crate::error::Failure;
@@ -31,7 +31,7 @@ pub struct ConsumeBenchArgs {
           value_parser = clap::value_parser!(i32).range(1..))]
     partition_max_bytes: i32,
     #[command(flatten)]
-    common: Common,
+    common: BenchArgs,
 }
 
 #[derive(Default)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use thalweg_env::{Env, Instant};
 
-use super::Common;
+use super::BenchArgs;
 use super::payload::Payload;
 use super::report::{Latencies, Report};
 use crate::client::{
@@ -37,7 +37,7 @@ pub struct LatencyBenchArgs {
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(STAMP as u64..=16 << 20))]
     size: usize,
     #[command(flatten)]
-    common: Common,
+    common: BenchArgs,
 }
 
 /// Runs the benchmark.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use thalweg_env::{Env, Instant};
 
-use super::Common;
+use super::BenchArgs;
 use super::payload::Payload;
 use super::report::{Latencies, Report};
 use crate::client::{ClientError, Delivery, Producer, ProducerOptions, ProducerRecord};
@@ -38,7 +38,7 @@ pub struct ProduceBenchArgs {
     #[command(flatten)]
     sending: SendingArgs,
     #[command(flatten)]
-    common: Common,
+    common: BenchArgs,
 }
 
 /// What one producer does.
