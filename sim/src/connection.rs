@@ -1,0 +1,153 @@
+//! How clients reach the broker: an address, behind which an incarnation of it may be, and
+//! connections, which end with the incarnation.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use thalweg_broker::Broker;
+use thalweg_env::Env;
+use thalweg_env::simulated::SimWorld;
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that may be on their way on one connection.
+const PIPELINE_MAX: usize = 16;
+
+/// Where clients look for the broker. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Address(Arc<Inner>);
+
+struct Inner {
+    env: Env,
+    world: SimWorld,
+    random: Mutex<fastrand::Rng>,
+    broker: Mutex<Option<Broker>>,
+}
+
+impl Address {
+    /// Nobody answers there yet. `env` is for the clients' time only.
+    pub fn new(env: &Env, world: &SimWorld) -> Self {
+        Self(Arc::new(Inner {
+            env: env.clone(),
+            world: world.clone(),
+            random: Mutex::new(world.fork_random()),
+            broker: Mutex::default(),
+        }))
+    }
+
+    /// `broker` answers from now on, or nobody.
+    pub fn set(&self, broker: Option<Broker>) {
+        *self.0.broker.lock().unwrap_or_else(PoisonError::into_inner) = broker;
+    }
+
+    /// A connection, if somebody answers.
+    pub fn connect(&self) -> Option<Connection> {
+        let broker = self.0.broker.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        if !self.0.world.is_up() {
+            return None;
+        }
+        let random = self.0.random.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let (requests, queue) = mpsc::channel(PIPELINE_MAX);
+        broker.env().spawn("connection", serve(broker.clone(), queue, random));
+        Some(Connection { requests, world: self.0.world.clone(), env: self.0.env.clone() })
+    }
+
+    /// A connection, tried for until `patience` is over.
+    pub async fn connect_within(&self, patience: Duration) -> Option<Connection> {
+        let deadline = self.0.env.now() + patience;
+        loop {
+            if let Some(connection) = self.connect() {
+                return Some(connection);
+            }
+            if self.0.env.now() >= deadline {
+                return None;
+            }
+            self.0.env.sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Request = Box<dyn FnOnce(Broker) -> Work + Send>;
+
+/// The broker's end of a connection: a task of its incarnation, one request after the other.
+async fn serve(broker: Broker, mut requests: mpsc::Receiver<Request>, mut random: fastrand::Rng) {
+    while let Some(request) = requests.recv().await {
+        travel(broker.env(), &mut random).await;
+        request(broker.clone()).await;
+    }
+}
+
+/// What passes until a request has arrived.
+async fn travel(env: &Env, random: &mut fastrand::Rng) {
+    let millis = match random.u8(..32) {
+        0 => random.u64(50..2000),
+        1..8 => random.u64(1..8),
+        _ => 0,
+    };
+    env.sleep(Duration::from_millis(millis)).await;
+}
+
+/// A client's end of a connection. When it is dropped, requests that were sent still arrive.
+pub(crate) struct Connection {
+    requests: mpsc::Sender<Request>,
+    world: SimWorld,
+    env: Env,
+}
+
+/// What a request answers to.
+pub(crate) struct ReplyTo<T> {
+    reply: oneshot::Sender<T>,
+    world: SimWorld,
+}
+
+impl<T> ReplyTo<T> {
+    /// Answers, unless the process died in this very step.
+    pub fn send(self, answer: T) {
+        if self.world.is_up() {
+            // The client may have gone.
+            let _ = self.reply.send(answer);
+        }
+    }
+}
+
+/// A reply that may come. Dropping it forgets the request, which goes on.
+pub(crate) struct Reply<T>(oneshot::Receiver<T>);
+
+impl Connection {
+    /// Sends a request without waiting for the answer. `work` is done within the broker's process.
+    pub async fn send<T, F, W>(&self, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Broker, ReplyTo<T>) -> W + Send + 'static,
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let reply_to = ReplyTo { reply, world: self.world.clone() };
+        let request: Request = Box::new(move |broker| Box::pin(work(broker, reply_to)));
+        // If the connection is broken, the reply says so.
+        let _ = self.requests.send(request).await;
+        Reply(answer)
+    }
+
+    /// Waits for a reply; `None` if the connection broke or `patience` is over.
+    pub async fn receive<T>(&self, reply: Reply<T>, patience: Duration) -> Option<T> {
+        self.env.timeout(patience, reply.0).await.ok()?.ok()
+    }
+
+    /// A request and its answer.
+    pub async fn call<T, F, W>(&self, patience: Duration, work: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Broker) -> W + Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let reply = self
+            .send(move |broker, reply_to: ReplyTo<T>| async move {
+                reply_to.send(work(broker).await);
+            })
+            .await;
+        self.receive(reply, patience).await
+    }
+}

@@ -1,0 +1,202 @@
+//! Everything that the clients of one run did and saw, in one order: judged at once, hashed into the
+//! run's trace, and told on request.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use thalweg_checker::{Checker, Event, Report, write_line};
+use thalweg_env::{Env, Instant};
+
+use crate::trims::Trims;
+
+/// Complaints kept; one is enough to fail a run.
+const COMPLAINTS_MAX: usize = 20;
+
+/// The record of one run. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct History(Arc<Mutex<Inner>>);
+
+struct Inner {
+    env: Env,
+    started: Instant,
+    checker: Checker,
+    hasher: DefaultHasher,
+    line: Vec<u8>,
+    tells: bool,
+    complaints: Vec<String>,
+    /// Counts the events about each committed offset.
+    commits: BTreeMap<(String, String, i32), u64>,
+    trims: Trims,
+    producers: u32,
+    consumers: u32,
+}
+
+/// What a run comes to.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// What the checker found.
+    pub report: Report,
+    /// What no client should have seen, beyond the checker's rules.
+    pub complaints: Vec<String>,
+    /// A hash over everything that happened, and when.
+    pub trace: u64,
+}
+
+impl History {
+    /// An empty one. `tells` prints each event as it comes.
+    pub fn new(env: &Env, tells: bool) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            env: env.clone(),
+            started: env.now(),
+            checker: Checker::new(),
+            hasher: DefaultHasher::new(),
+            line: Vec::new(),
+            tells,
+            complaints: Vec::new(),
+            commits: BTreeMap::new(),
+            trims: Trims::default(),
+            producers: 0,
+            consumers: 0,
+        })))
+    }
+
+    /// A number that no producer has had.
+    pub fn new_producer(&self) -> u32 {
+        let mut inner = self.inner();
+        inner.producers += 1;
+        inner.producers
+    }
+
+    /// A number that no consumer has had.
+    pub fn new_consumer(&self) -> u32 {
+        let mut inner = self.inner();
+        inner.consumers += 1;
+        inner.consumers
+    }
+
+    /// Notes an event.
+    pub fn add(&self, event: &Event<'_>) {
+        self.inner().add(event);
+    }
+
+    /// Notes something that only the trace needs.
+    pub fn note(&self, what: impl Display) {
+        self.inner().note(&what);
+    }
+
+    /// Notes something that must not happen.
+    pub fn complain(&self, what: impl Display) {
+        let mut inner = self.inner();
+        inner.note(&format_args!("COMPLAINT {what}"));
+        if inner.complaints.len() < COMPLAINTS_MAX {
+            inner.complaints.push(what.to_string());
+        }
+    }
+
+    /// True if something has gone wrong already.
+    pub fn is_spoiled(&self) -> bool {
+        let inner = self.inner();
+        !inner.complaints.is_empty() || !inner.checker.report().is_clean()
+    }
+
+    /// How many events there were about a committed offset. A fetch of it counts only if there was
+    /// none meanwhile.
+    pub fn commits_seen(&self, group: &str, topic: &str, partition: i32) -> u64 {
+        let key = (group.to_owned(), topic.to_owned(), partition);
+        self.inner().commits.get(&key).copied().unwrap_or(0)
+    }
+
+    /// Rules by which a topic's records may go.
+    pub fn trims<T>(&self, change: impl FnOnce(&mut Trims) -> T) -> T {
+        change(&mut self.inner().trims)
+    }
+
+    /// Somebody learnt the log start offset of a partition.
+    pub fn log_start(&self, topic: &str, partition: i32, offset: i64) {
+        let mut inner = self.inner();
+        let now = inner.env.now();
+        match inner.trims.log_start(topic, partition, offset, now) {
+            Ok(false) => {}
+            Ok(true) => {
+                inner.add(&Event::Trimmed { topic: topic.into(), partition, offset });
+            }
+            Err(why) => {
+                drop(inner);
+                self.complain(why);
+            }
+        }
+    }
+
+    /// The topic is being deleted: nothing of it is missed from now on.
+    pub fn dropped(&self, topic: &str) {
+        let mut inner = self.inner();
+        for (partition, offset) in inner.trims.ends(topic) {
+            inner.add(&Event::Trimmed { topic: topic.into(), partition, offset });
+        }
+    }
+
+    /// Virtual time since the start.
+    pub fn elapsed(&self) -> Duration {
+        let inner = self.inner();
+        inner.env.now() - inner.started
+    }
+
+    /// Closes the history.
+    pub fn finish(&self) -> Judgement {
+        let mut inner = self.inner();
+        let checker = std::mem::take(&mut inner.checker);
+        Judgement {
+            report: checker.finish(),
+            complaints: inner.complaints.clone(),
+            trace: inner.hasher.finish(),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn add(&mut self, event: &Event<'_>) {
+        self.line.clear();
+        // Writing to memory does not fail.
+        let _ = write_line(&mut self.line, event);
+        self.line.pop();
+        self.trace();
+        if let Event::Commit(commit)
+        | Event::CommitAcked(commit)
+        | Event::CommitFailed(commit)
+        | Event::CommitUnknown(commit) = event
+        {
+            let key = (commit.group.to_string(), commit.topic.to_string(), commit.partition);
+            *self.commits.entry(key).or_default() += 1;
+        }
+        let before = self.checker.report().verdicts.len();
+        if let Err(error) = self.checker.observe(event) {
+            self.complaints.push(format!("the history does not fit together: {error}"));
+        }
+        let verdicts = self.checker.report().verdicts[before..].iter();
+        let told: Vec<String> = verdicts.map(|verdict| format!("VERDICT {verdict}")).collect();
+        told.iter().for_each(|verdict| self.note(verdict));
+    }
+
+    fn note(&mut self, what: &dyn Display) {
+        self.line.clear();
+        self.line.extend_from_slice(what.to_string().as_bytes());
+        self.trace();
+    }
+
+    /// Puts the line into the trace, with its time.
+    fn trace(&mut self) {
+        let at = self.env.now() - self.started;
+        self.hasher.write_u128(at.as_nanos());
+        self.hasher.write(&self.line);
+        if self.tells {
+            println!("{:>10.3}  {}", at.as_secs_f64(), String::from_utf8_lossy(&self.line));
+        }
+    }
+}

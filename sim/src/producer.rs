@@ -1,0 +1,351 @@
+//! A client that produces: sessions of batches, sent in windows, retried until they are acknowledged
+//! or given up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use thalweg_broker::{AppendOptions, Broker, BrokerError, ProducerError, Session};
+use thalweg_checker::{Event, Value};
+use thalweg_env::Instant;
+use thalweg_records::BatchBuilder;
+use thalweg_types::{ProducerEpoch, ProducerId, Sequence, Timestamp};
+
+use crate::connection::{Connection, Reply, ReplyTo};
+use crate::payload;
+use crate::scenario::{BODY_MAX, Kind, ProducerPlan};
+use crate::stage::{Stage, Target};
+
+/// Keys of a compacted topic.
+const KEYS: u64 = 12;
+
+/// How long a client waits for one answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long it waits before it sends again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Produces until the stage's end, in one session after another.
+pub(crate) async fn produce(
+    stage: Stage,
+    target: Target,
+    plan: ProducerPlan,
+    mut random: fastrand::Rng,
+) {
+    while !stage.stop.started() {
+        let mut session = Producer::new(&stage, &target, plan, random.fork());
+        session.run().await;
+        if !stage.pause(RETRY_PAUSE).await {
+            return;
+        }
+    }
+}
+
+/// One session. The checker knows it as a producer of its own.
+pub(crate) struct Producer {
+    stage: Stage,
+    target: Target,
+    plan: ProducerPlan,
+    random: fastrand::Rng,
+    number: u32,
+    records: u32,
+    id: Option<ProducerId>,
+    sequences: BTreeMap<i32, Sequence>,
+    connection: Option<Connection>,
+}
+
+/// A batch on its way.
+struct Batch {
+    partition: i32,
+    values: Vec<Value>,
+    bytes: BytesMut,
+    made: Instant,
+    attempts: u32,
+    /// True if an attempt may have been stored.
+    is_unclear: bool,
+}
+
+/// What the broker said to one attempt.
+enum Answer {
+    /// The offset of the first record.
+    Stored(i64),
+    /// Certainly not stored.
+    Refused(BrokerError),
+    /// Accepted, and then something failed.
+    Unclear(BrokerError),
+}
+
+/// A session is over: a client would begin anew.
+#[derive(Debug)]
+pub(crate) struct GivenUp;
+
+impl Producer {
+    pub fn new(stage: &Stage, target: &Target, plan: ProducerPlan, random: fastrand::Rng) -> Self {
+        Self {
+            stage: stage.clone(),
+            target: target.clone(),
+            plan,
+            random,
+            number: stage.history.new_producer(),
+            records: 0,
+            id: None,
+            sequences: BTreeMap::new(),
+            connection: None,
+        }
+    }
+
+    async fn run(&mut self) {
+        loop {
+            let patience = Duration::from_secs(self.random.u64(4..30));
+            let count = self.random.usize(1..=self.plan.window);
+            let partitions: Vec<i32> =
+                (0..count).map(|_| self.random.i32(0..self.target.partitions)).collect();
+            if self.send(&partitions, patience).await.is_err() {
+                return;
+            }
+            let pause = self.random.u64(..self.plan.pause_max.as_millis() as u64);
+            if !self.stage.pause(Duration::from_millis(pause)).await || self.random.u8(..64) == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Sends a batch to each of `partitions`, and sees them through.
+    pub async fn send(&mut self, partitions: &[i32], patience: Duration) -> Result<(), GivenUp> {
+        let deadline = self.stage.env.now() + patience;
+        while self.plan.idempotent && self.id.is_none() {
+            self.id = self.new_id().await;
+            if self.id.is_none() && self.stage.env.now() >= deadline {
+                return Err(GivenUp);
+            }
+        }
+        let mut open = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            open.push(self.batch(*partition));
+        }
+        let outcome = loop {
+            match self.attempt(&mut open).await {
+                Ok(()) if open.is_empty() => return Ok(()),
+                Ok(()) if self.stage.env.now() < deadline => {
+                    self.stage.env.sleep(RETRY_PAUSE).await;
+                }
+                Ok(()) | Err(GivenUp) => break Err(GivenUp),
+            }
+        };
+        self.abandon(open);
+        outcome
+    }
+
+    async fn new_id(&mut self) -> Option<ProducerId> {
+        let connection = self.connection().await?;
+        let work = |broker: Broker| async move { broker.allocate_producer_id().await };
+        let answer = connection.call(REQUEST_TIMEOUT, work).await;
+        let Some(Ok((id, _))) = answer else {
+            self.connection = None;
+            self.stage.env.sleep(RETRY_PAUSE).await;
+            return None;
+        };
+        if !self.stage.ledger.is_new_producer_id(id) {
+            self.stage.history.complain(format_args!("producer id {id} was given out twice"));
+        }
+        Some(id)
+    }
+
+    async fn connection(&mut self) -> Option<&Connection> {
+        if self.connection.is_none() {
+            self.connection = self.stage.address.connect_within(REQUEST_TIMEOUT).await;
+        }
+        self.connection.as_ref()
+    }
+
+    /// Makes a batch and tells the history of its records.
+    fn batch(&mut self, partition: i32) -> Batch {
+        let count = self.random.usize(1..=self.plan.batch_records_max);
+        let mut builder = BatchBuilder::new().codec(self.plan.codec);
+        if let Some(id) = self.id {
+            let next = self.sequences.entry(partition).or_insert(Sequence(0));
+            builder = builder.producer(id, ProducerEpoch(0), *next);
+            *next = next.plus(count as i32);
+        }
+        let values: Vec<Value> = (0..count).map(|_| self.record(partition, &mut builder)).collect();
+        let bytes = match builder.build() {
+            Ok(batch) => BytesMut::from(batch.as_bytes()),
+            Err(error) => {
+                self.stage.history.complain(format_args!("a batch cannot be built: {error}"));
+                BytesMut::new()
+            }
+        };
+        let made = self.stage.env.now();
+        Batch { partition, values, bytes, made, attempts: 0, is_unclear: false }
+    }
+
+    fn record(&mut self, partition: i32, builder: &mut BatchBuilder) -> Value {
+        let value = Value { producer: self.number, number: self.records };
+        self.records += 1;
+        let key = (self.target.kind == Kind::Compacted).then(|| self.random.u64(..KEYS));
+        let tombstone = key.is_some() && self.random.u8(..10) == 0;
+        self.stage.history.add(&Event::Send {
+            value,
+            idempotent: self.plan.idempotent,
+            key,
+            tombstone,
+            topic: (&*self.target.name).into(),
+            partition,
+        });
+        let body = (!tombstone).then(|| payload::body(value, BODY_MAX));
+        builder.push(
+            Timestamp(self.stage.wall_ms()),
+            key.map(u64::to_be_bytes).as_ref().map(|key| &key[..]),
+            body.as_deref(),
+            &[payload::header(value)],
+        );
+        value
+    }
+
+    /// Sends all open batches in order and takes out those that are acknowledged.
+    async fn attempt(&mut self, open: &mut Vec<Batch>) -> Result<(), GivenUp> {
+        if self.connection().await.is_none() {
+            return Ok(());
+        }
+        let Some(connection) = self.connection.take() else { return Ok(()) };
+        let mut replies = Vec::with_capacity(open.len());
+        for batch in open.iter_mut() {
+            self.note_retry(batch);
+            replies.push(self.dispatch(&connection, batch).await);
+        }
+        let mut left: Vec<Batch> = Vec::new();
+        let mut is_whole = true;
+        let mut outcome = Ok(());
+        for (mut batch, reply) in std::mem::take(open).into_iter().zip(replies) {
+            let answer = connection.receive(reply, REQUEST_TIMEOUT).await;
+            is_whole &= answer.is_some();
+            let is_first = left.iter().all(|earlier| earlier.partition != batch.partition);
+            match self.judge(&mut batch, answer, is_first) {
+                Ok(true) => {}
+                Ok(false) => left.push(batch),
+                Err(GivenUp) => {
+                    left.push(batch);
+                    outcome = Err(GivenUp);
+                }
+            }
+        }
+        *open = left;
+        self.connection = is_whole.then_some(connection);
+        outcome
+    }
+
+    fn note_retry(&self, batch: &mut Batch) {
+        if batch.attempts > 0 {
+            batch.values.iter().for_each(|value| {
+                self.stage.history.add(&Event::Retry { value: *value });
+            });
+        }
+        batch.attempts += 1;
+    }
+
+    async fn dispatch(&self, connection: &Connection, batch: &Batch) -> Reply<Answer> {
+        let (target, partition) = (self.target.clone(), batch.partition);
+        let bytes = batch.bytes.clone();
+        let work = move |broker: Broker, reply_to: ReplyTo<Answer>| async move {
+            append(&broker, &target, partition, bytes, reply_to).await;
+        };
+        connection.send(work).await
+    }
+
+    /// Notes what became of an attempt: true if the batch is acknowledged.
+    fn judge(
+        &self,
+        batch: &mut Batch,
+        answer: Option<Answer>,
+        is_first: bool,
+    ) -> Result<bool, GivenUp> {
+        match answer {
+            Some(Answer::Stored(base)) => {
+                self.note_stored(batch, base);
+                Ok(true)
+            }
+            None => {
+                batch.is_unclear = true;
+                Ok(false)
+            }
+            Some(Answer::Unclear(error)) => {
+                batch.is_unclear = true;
+                self.go_on_after(&error, is_first).map(|()| false)
+            }
+            Some(Answer::Refused(error)) => self.go_on_after(&error, is_first).map(|()| false),
+        }
+    }
+
+    fn note_stored(&self, batch: &Batch, base: i64) {
+        let history = &self.stage.history;
+        for (value, offset) in batch.values.iter().zip(base..) {
+            history.add(&Event::Acked { value: *value, offset: Some(offset) });
+        }
+        let last = base + batch.values.len() as i64 - 1;
+        history.trims(|trims| trims.stored(&self.target.name, batch.partition, last, batch.made));
+    }
+
+    /// Whether a client sends again after `error`.
+    fn go_on_after(&self, error: &BrokerError, is_first: bool) -> Result<(), GivenUp> {
+        let history = &self.stage.history;
+        history.note(format_args!("producer {} is told: {error}", self.number));
+        match error {
+            BrokerError::Storage(_) | BrokerError::Closing => Ok(()),
+            // One before it was not stored.
+            BrokerError::Producer(ProducerError::OutOfOrder { .. }) if !is_first => Ok(()),
+            BrokerError::Producer(_) if self.target.kind == Kind::Os => Err(GivenUp),
+            BrokerError::UnknownTopicOrPartition | BrokerError::UnknownTopicId
+                if self.target.id.is_some() =>
+            {
+                Err(GivenUp)
+            }
+            _ => {
+                let (producer, topic) = (self.number, &self.target.name);
+                history.complain(format_args!("producer {producer} of {topic} is told: {error}"));
+                Err(GivenUp)
+            }
+        }
+    }
+
+    /// Leaves batches as they are: nobody will know.
+    fn abandon(&self, open: Vec<Batch>) {
+        for batch in open {
+            for value in batch.values {
+                self.stage.history.add(&if batch.is_unclear || batch.attempts == 0 {
+                    Event::Unknown { value }
+                } else {
+                    Event::Failed { value }
+                });
+            }
+        }
+    }
+}
+
+/// The broker's side of an attempt: the next request need not wait until it is durable.
+async fn append(
+    broker: &Broker,
+    target: &Target,
+    partition: i32,
+    bytes: BytesMut,
+    reply_to: ReplyTo<Answer>,
+) {
+    let session = Session {
+        principal: "User:ANONYMOUS".into(),
+        client_id: "sim".into(),
+        client_host: "/127.0.0.1".into(),
+        listener: "PLAINTEXT".into(),
+    };
+    let options = AppendOptions::default();
+    match broker.append(&session, target.key(), partition, bytes, options).await {
+        Err(error) => reply_to.send(Answer::Refused(error)),
+        Ok(appended) => {
+            let base = appended.base_offset.0;
+            broker.env().spawn("acknowledge", async move {
+                reply_to.send(match appended.durable.wait().await {
+                    Ok(()) => Answer::Stored(base),
+                    Err(error) => Answer::Unclear(error),
+                });
+            });
+        }
+    }
+}

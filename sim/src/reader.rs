@@ -1,0 +1,294 @@
+//! A client that reads: positions, fetches, and what the history has to know of what came.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use thalweg_broker::{
+    Broker, BrokerError, FetchPartition, FetchRequest, Isolation, ListOffset, OffsetSpec,
+};
+use thalweg_checker::Event;
+use thalweg_records::{Batch, BatchReader, RecordsError};
+use thalweg_types::{LeaderEpoch, Offset};
+
+use crate::connection::Connection;
+use crate::payload;
+use crate::scenario::{BODY_MAX, Kind};
+use crate::stage::{Stage, Target};
+
+/// How long a client waits for one answer, beyond what it told the broker to wait.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Bytes that a batch may decompress to.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// Reads partitions of one topic. The checker knows it by its number.
+pub(crate) struct Reader {
+    stage: Stage,
+    target: Target,
+    number: u32,
+    positions: BTreeMap<i32, i64>,
+}
+
+/// How a fetch is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub wait_max: Duration,
+    pub bytes_max: usize,
+}
+
+impl Manner {
+    /// Some way in which clients fetch.
+    pub fn any(random: &mut fastrand::Rng) -> Self {
+        Self {
+            wait_max: Duration::from_millis(random.u64(..1500)),
+            bytes_max: random.usize(1..64 << 10),
+        }
+    }
+}
+
+/// What one partition gave.
+struct Portion {
+    parts: Vec<Bytes>,
+    high_watermark: i64,
+    log_start: i64,
+}
+
+/// A partition that was read as far as it goes, or why not.
+pub(crate) enum Progress {
+    /// Something came, or nothing in time. The high watermark of each partition, by number.
+    Read(BTreeMap<i32, i64>),
+    /// The connection broke.
+    Broken,
+    /// The topic is gone.
+    Gone,
+}
+
+impl Reader {
+    pub fn new(stage: &Stage, target: &Target) -> Self {
+        Self {
+            stage: stage.clone(),
+            target: target.clone(),
+            number: stage.history.new_consumer(),
+            positions: BTreeMap::new(),
+        }
+    }
+
+    /// Goes on at `offset` in a partition.
+    pub fn seek(&mut self, partition: i32, offset: i64) {
+        self.positions.insert(partition, offset);
+        self.stage.history.add(&Event::Seek {
+            consumer: self.number,
+            topic: (&*self.target.name).into(),
+            partition,
+            offset,
+        });
+    }
+
+    /// The next offset of each partition that is read.
+    pub fn positions(&self) -> &BTreeMap<i32, i64> {
+        &self.positions
+    }
+
+    /// Tells the history that a partition ends where the reader stands.
+    pub fn end(&self, partition: i32) {
+        let offset = self.positions.get(&partition).copied().unwrap_or(0);
+        self.stage.history.add(&Event::End {
+            consumer: self.number,
+            topic: (&*self.target.name).into(),
+            partition,
+            offset,
+        });
+    }
+
+    /// Begins a partition at its log start; false if nobody answers.
+    pub async fn begin(&mut self, connection: &Connection, partition: i32) -> bool {
+        let found = self.list(connection, partition, OffsetSpec::Earliest).await;
+        let Some(Ok(start)) = found else { return false };
+        self.stage.history.log_start(&self.target.name, partition, start);
+        self.seek(partition, start);
+        true
+    }
+
+    /// Looks up an offset.
+    pub async fn list(
+        &self,
+        connection: &Connection,
+        partition: i32,
+        spec: OffsetSpec,
+    ) -> Option<Result<i64, BrokerError>> {
+        let target = self.target.clone();
+        let work = move |broker: Broker| async move {
+            let asked = ListOffset {
+                topic: target.key(),
+                partition,
+                spec,
+                isolation: Isolation::ReadUncommitted,
+                current_leader_epoch: LeaderEpoch::NONE,
+            };
+            broker.list_offset(asked).await.map(|found| found.offset.0)
+        };
+        connection.call(REQUEST_TIMEOUT, work).await
+    }
+
+    /// Fetches once from all partitions.
+    pub async fn poll(&mut self, connection: &Connection, manner: Manner) -> Progress {
+        let asked: Vec<(i32, i64)> = self.positions.iter().map(|(p, at)| (*p, *at)).collect();
+        let (target, wanted) = (self.target.clone(), asked.clone());
+        let work =
+            move |broker: Broker| async move { fetch(&broker, &target, &wanted, manner).await };
+        let patience = REQUEST_TIMEOUT + manner.wait_max;
+        let Some(answers) = connection.call(patience, work).await else { return Progress::Broken };
+        let mut ends = BTreeMap::new();
+        for ((partition, _), answer) in asked.into_iter().zip(answers) {
+            match answer {
+                Ok(portion) => {
+                    ends.insert(partition, portion.high_watermark);
+                    self.take(partition, portion);
+                }
+                Err(error) if self.is_gone(&error) => return Progress::Gone,
+                Err(error) => self.recover(partition, &error),
+            }
+        }
+        Progress::Read(ends)
+    }
+
+    fn is_gone(&self, error: &BrokerError) -> bool {
+        let unknown =
+            matches!(error, BrokerError::UnknownTopicId | BrokerError::UnknownTopicOrPartition);
+        unknown && self.target.id.is_some()
+    }
+
+    /// Does what clients do about an error of one partition.
+    fn recover(&mut self, partition: i32, error: &BrokerError) {
+        let history = self.stage.history.clone();
+        let topic = &*self.target.name;
+        match error {
+            BrokerError::OffsetOutOfRange { asked, start, end } => {
+                if asked > end && self.target.kind != Kind::Os {
+                    history.complain(format_args!(
+                        "{topic}-{partition} was read up to {asked} and ends at {end}"
+                    ));
+                }
+                history.log_start(topic, partition, start.0);
+                self.seek(partition, start.0.max(asked.0.min(end.0)));
+            }
+            BrokerError::Storage(_) | BrokerError::Closing => {
+                history.note(format_args!("reader of {topic}-{partition} is told: {error}"));
+            }
+            _ => history.complain(format_args!("reader of {topic}-{partition} is told: {error}")),
+        }
+    }
+
+    fn take(&mut self, partition: i32, portion: Portion) {
+        self.stage.history.log_start(&self.target.name, partition, portion.log_start);
+        for part in portion.parts {
+            for batch in BatchReader::new(part) {
+                if let Err(error) = batch.and_then(|batch| self.take_batch(partition, &batch)) {
+                    let topic = &self.target.name;
+                    self.stage.history.complain(format_args!("{topic}-{partition} has: {error}"));
+                }
+            }
+        }
+        let position = self.positions.get(&partition).copied().unwrap_or(0);
+        if position > portion.high_watermark {
+            self.stage.history.complain(format_args!(
+                "{}-{partition} served {position} beyond its high watermark {}",
+                self.target.name, portion.high_watermark
+            ));
+        }
+    }
+
+    fn take_batch(&mut self, partition: i32, batch: &Batch) -> Result<(), RecordsError> {
+        batch.verify_crc()?;
+        for record in batch.records(BATCH_BYTES_MAX)? {
+            let record = record?;
+            let offset = record.offset.0;
+            if offset < self.positions.get(&partition).copied().unwrap_or(0) {
+                continue;
+            }
+            self.positions.insert(partition, offset + 1);
+            match payload::identify(&record, BODY_MAX) {
+                Ok(value) => self.stage.history.add(&Event::Read {
+                    consumer: self.number,
+                    topic: (&*self.target.name).into(),
+                    partition,
+                    offset,
+                    value,
+                }),
+                Err(why) => {
+                    self.stage
+                        .history
+                        .complain(format_args!("{}-{partition}: {why}", self.target.name));
+                }
+            }
+        }
+        let position = self.positions.entry(partition).or_default();
+        *position = batch.next_offset().0.max(*position);
+        Ok(())
+    }
+}
+
+async fn fetch(
+    broker: &Broker,
+    target: &Target,
+    wanted: &[(i32, i64)],
+    manner: Manner,
+) -> Vec<Result<Portion, BrokerError>> {
+    let partitions = wanted.iter().map(|(partition, offset)| FetchPartition {
+        topic: target.key(),
+        partition: *partition,
+        offset: Offset(*offset),
+        bytes_max: manner.bytes_max,
+        current_leader_epoch: LeaderEpoch::NONE,
+        last_fetched_epoch: LeaderEpoch::NONE,
+    });
+    let request = FetchRequest {
+        partitions: partitions.collect(),
+        bytes_min: 1,
+        bytes_max: manner.bytes_max,
+        wait_max: manner.wait_max,
+        isolation: Isolation::ReadUncommitted,
+    };
+    let response = broker.fetch(&request).await;
+    let portion = |fetched: thalweg_broker::Fetched| Portion {
+        parts: fetched.records.parts,
+        high_watermark: fetched.high_watermark.0,
+        log_start: fetched.log_start.0,
+    };
+    response.partitions.into_iter().map(|fetched| fetched.map(portion)).collect()
+}
+
+/// Follows a topic until the stage's end, sometimes from the beginning again.
+pub(crate) async fn follow(stage: Stage, target: Target, mut random: fastrand::Rng) {
+    while !stage.stop.started() {
+        if let Some(connection) = stage.address.connect_within(REQUEST_TIMEOUT).await {
+            follow_on(&stage, &target, &connection, &mut random).await;
+        }
+        if !stage.pause(Duration::from_millis(100)).await {
+            return;
+        }
+    }
+}
+
+/// Reads from the start until the connection breaks, or the reader has had enough.
+async fn follow_on(
+    stage: &Stage,
+    target: &Target,
+    connection: &Connection,
+    random: &mut fastrand::Rng,
+) {
+    let mut reader = Reader::new(stage, target);
+    for partition in 0..target.partitions {
+        if !reader.begin(connection, partition).await {
+            return;
+        }
+    }
+    loop {
+        let Progress::Read(_) = reader.poll(connection, Manner::any(random)).await else { return };
+        let pause = Duration::from_millis(random.u64(..500));
+        if !stage.pause(pause).await || random.u8(..50) == 0 {
+            return;
+        }
+    }
+}
