@@ -58,6 +58,13 @@ impl Ledger {
         }
     }
 
+    /// The topics that are there for certain.
+    pub fn live(&self) -> Vec<String> {
+        let topics = self.lock();
+        let live = topics.iter().filter(|(_, state)| **state == State::Live);
+        live.map(|(topic, _)| topic.clone()).collect()
+    }
+
     /// True if the topic is there for certain.
     pub fn is_live(&self, topic: &str) -> bool {
         self.lock().get(topic) == Some(&State::Live)

@@ -20,6 +20,7 @@ pub mod mount;
 pub mod offline;
 pub mod online;
 pub mod payload;
+pub mod planted;
 pub mod process;
 pub mod producer;
 pub mod specimen;

@@ -10,6 +10,7 @@ use thalweg_faults::failure::Failure;
 use thalweg_faults::flips::{self, FlipsArgs};
 use thalweg_faults::full;
 use thalweg_faults::hostile::{self, HostileArgs};
+use thalweg_faults::planted::{self, PlantedArgs};
 use thalweg_faults::stage::Stage;
 use thalweg_faults::torn::{self, TornArgs};
 
@@ -36,6 +37,8 @@ enum Test {
     Errors(ErrorsArgs),
     /// Send what no honest client sends
     Hostile(HostileArgs),
+    /// Plant bugs in the broker, and have them caught
+    Planted(PlantedArgs),
     /// Fill the device
     Full,
     /// Look at exit codes, signals, refusals
@@ -59,6 +62,7 @@ async fn run(Cli { stage, test }: &Cli) -> Result<bool, Failure> {
     match test {
         Test::Kill(args) => cycles::kill(stage, args).await,
         Test::Hostile(args) => hostile::run(stage, args).await,
+        Test::Planted(args) => planted::run(stage, args).await,
         Test::Full => full::run(stage).await,
         Test::Behaviour => behaviour::run(stage).await,
         Test::Errors(args) => errors::run(stage, args).await,

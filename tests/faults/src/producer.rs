@@ -155,6 +155,7 @@ impl Producer {
             return Ok(());
         }
         let request = InitProducerIdRequest {
+            transactional_id: None,
             transaction_timeout_ms: i32::MAX,
             producer_id: ProducerId::NONE.0,
             producer_epoch: ProducerEpoch::NONE.0,

@@ -19,6 +19,9 @@ pub const SMALL_FILES: [&str; 7] = [
     "auto.create.topics.enable=false",
 ];
 
+/// Names the bug to plant, for a binary with the feature `planted-bugs`.
+const PLANTED: &str = "THALWEG_PLANTED_BUG";
+
 /// Options that all tests have.
 #[derive(Clone, Debug, Args)]
 pub struct Stage {
@@ -31,6 +34,9 @@ pub struct Stage {
     /// Seed of what is random in the test
     #[arg(long, global = true, default_value_t = 1)]
     pub seed: u64,
+    /// Plants this bug in a broker that is built for it
+    #[arg(long, global = true)]
+    pub bug: Option<String>,
 }
 
 impl Stage {
@@ -56,7 +62,7 @@ impl Stage {
             program,
             data_dir: dir.join("data"),
             settings: SMALL_FILES.map(str::to_owned).to_vec(),
-            variables: Vec::new(),
+            variables: self.bug.iter().map(|bug| (PLANTED.to_owned(), bug.clone())).collect(),
             config: None,
             kafka: None,
             descriptors: None,

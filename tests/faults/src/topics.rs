@@ -22,6 +22,8 @@ const CUT: &str = "cut";
 const RETAINED: &str = "retained";
 /// Compacted.
 const COMPACTED: &str = "compacted";
+/// Names of topics that are deleted again begin so.
+const DOOMED: &str = "doomed-";
 /// Partitions of the topic that groups read.
 pub const KEPT_PARTITIONS: i32 = 6;
 const OTHER_PARTITIONS: i32 = 2;
@@ -123,7 +125,7 @@ impl Topics {
         history: &History,
         random: &mut Rng,
     ) -> Result<(), Failure> {
-        let partition = random.i32(..OTHER_PARTITIONS);
+        let partition = random.i32(0..OTHER_PARTITIONS);
         let Some((start, end)) = admin::bounds(connection, CUT, partition).await? else {
             return Err(Failure::Other(format!("{CUT}-{partition} is gone")));
         };
@@ -151,7 +153,7 @@ impl Topics {
         Ok(())
     }
 
-    /// What can be read and must be right: all but the doomed topics.
+    /// What can be read and must be right.
     pub fn places(&self) -> Vec<Place> {
         let mut places = Vec::new();
         for partition in 0..KEPT_PARTITIONS {
@@ -163,6 +165,10 @@ impl Topics {
             places.push(place(RETAINED, partition, true, None, 0));
             places.push(place(COMPACTED, partition, false, Some(0), 0));
         }
+        let doomed = self.ledger.live().into_iter().filter(|topic| topic.starts_with(DOOMED));
+        places.extend(doomed.flat_map(|topic| {
+            (0..OTHER_PARTITIONS).map(move |partition| place(&topic, partition, true, Some(0), 0))
+        }));
         places
     }
 }
@@ -192,5 +198,5 @@ fn place(
 }
 
 fn doomed(number: u64) -> String {
-    format!("doomed-{number}")
+    format!("{DOOMED}{number}")
 }

@@ -48,7 +48,9 @@ pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
     let mut progress = Progress::new();
     let mut findings = Vec::new();
     let (mut cuts, mut kept) = (0, 0);
-    for at in (place.start..=place.end).step_by(args.step.max(1) as usize) {
+    for at in
+        (place.start..=place.end).step_by(usize::try_from(args.step.max(1)).unwrap_or(usize::MAX))
+    {
         let rest = if cuts % 4 == 3 { Rest::Zeros } else { Rest::Nothing };
         tear(&specimen, &args.scratch, at, rest)?;
         let outcome = offline::read(&args.scratch)
@@ -66,6 +68,9 @@ pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
         tear(&specimen, &args.scratch, at, Rest::Nothing)?;
         let outcome = start(stage, &args.scratch, &specimen).await;
         judge(outcome, at - place.start, &mut findings);
+        if findings.len() >= FINDINGS_MAX {
+            break;
+        }
     }
     println!("{}", findings.join("\n"));
     println!(

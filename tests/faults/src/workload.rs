@@ -280,7 +280,7 @@ impl Janitor {
         // later cycles find them.
         let victims: Vec<u64> = (self.cycle.saturating_sub(3)..=self.cycle).collect();
         while !self.stop.load(Ordering::Relaxed) && !writers[0].is_finished() {
-            tokio::time::sleep(Duration::from_millis(self.random.u64(5..150))).await;
+            tokio::time::sleep(Duration::from_millis(self.random.u64(2..40))).await;
             if self.random.bool() {
                 self.cuts.fetch_add(1, Ordering::Relaxed);
                 self.topics.cut(&mut connection, &self.history, &mut self.random).await?;

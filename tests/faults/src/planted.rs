@@ -1,0 +1,105 @@
+//! Bugs planted in the broker on purpose: a check that does not catch them proves nothing.
+//!
+//! Wants a binary with the feature `planted-bugs` of thalweg-log.
+
+use clap::Args;
+
+use crate::cycles::{self, CycleArgs};
+use crate::errors::{self, ErrorsArgs};
+use crate::failure::Failure;
+use crate::flips::{self, FlipsArgs};
+use crate::stage::{Progress, Stage};
+use crate::torn::{self, TornArgs};
+
+/// The bugs, and the check that is to catch each.
+const BUGS: [(&str, Check); 8] = [
+    ("ack-before-flush", Check::Power),
+    ("reuse-offset", Check::Kill),
+    ("skip-checksum", Check::Flips),
+    ("forget-sequence", Check::Kill),
+    ("checkpoint-too-early", Check::Kill),
+    ("trust-torn-tail", Check::Torn),
+    ("ignore-flush-error", Check::Errors),
+    ("remove-before-checkpoint", Check::Kill),
+];
+const SCRATCH: &str = "/dev/shm/thalweg-faults-planted";
+
+#[derive(Clone, Copy, Debug)]
+enum Check {
+    Kill,
+    Power,
+    Torn,
+    Flips,
+    Errors,
+}
+
+/// How long each check may look for its bug.
+#[derive(Clone, Debug, Args)]
+pub struct PlantedArgs {
+    /// Kills and power cuts
+    #[arg(long, default_value_t = 100)]
+    pub cycles: u64,
+    /// Acknowledged batches between two of them
+    #[arg(long, default_value_t = 2_000)]
+    pub acks: u64,
+    /// Bits flipped, and torn tails
+    #[arg(long, default_value_t = 1_000)]
+    pub starts: u64,
+    /// Only this bug
+    #[arg(long)]
+    pub only: Option<String>,
+}
+
+/// Runs the test; true if every bug is caught, and nothing is found without one.
+pub async fn run(stage: &Stage, args: &PlantedArgs) -> Result<bool, Failure> {
+    let progress = Progress::new();
+    let sound = Stage { bug: None, ..stage.clone() };
+    let clean = cycles::kill(&sound, &CycleArgs { cycles: 2, acks: args.acks }).await?;
+    let mut results = Vec::new();
+    let mut caught = 0;
+    let bugs = BUGS.iter().filter(|(bug, _)| args.only.as_ref().is_none_or(|only| only == bug));
+    for (bug, check) in bugs {
+        let stage = Stage { bug: Some((*bug).to_owned()), ..stage.clone() };
+        let began = progress.seconds();
+        let outcome = check.run(&stage, args).await;
+        let seconds = progress.seconds() - began;
+        caught += u32::from(!matches!(outcome, Ok(true)));
+        results.push(match outcome {
+            Ok(true) => format!("{bug}: NOT CAUGHT by {check:?} in {seconds} s"),
+            Ok(false) => format!("{bug}: caught by {check:?} in {seconds} s"),
+            Err(failure) => format!("{bug}: caught by {check:?} in {seconds} s: {failure}"),
+        });
+    }
+    println!("{}", results.join("\n"));
+    println!(
+        "summary: planted: {caught} of {} bugs caught, {} without one, {} s",
+        results.len(),
+        if clean { "nothing found" } else { "VIOLATIONS" },
+        progress.seconds()
+    );
+    Ok(clean && caught as usize == results.len())
+}
+
+impl Check {
+    async fn run(self, stage: &Stage, args: &PlantedArgs) -> Result<bool, Failure> {
+        let cycles = CycleArgs { cycles: args.cycles, acks: args.acks };
+        match self {
+            Self::Kill => cycles::kill(stage, &cycles).await,
+            Self::Power => cycles::power(stage, &cycles).await,
+            Self::Torn => {
+                let args =
+                    TornArgs { step: u64::MAX, starts: args.starts, scratch: SCRATCH.into() };
+                torn::run(stage, &args).await
+            }
+            Self::Flips => {
+                let args =
+                    FlipsArgs { flips: args.starts, start_every: 1, scratch: SCRATCH.into() };
+                flips::run(stage, &args).await
+            }
+            Self::Errors => {
+                let call = Some("fdatasync".to_owned());
+                errors::run(stage, &ErrorsArgs { fired: 10, seconds: 60, call }).await
+            }
+        }
+    }
+}
