@@ -181,7 +181,9 @@ impl Inner {
         }
         let verdicts = self.checker.report().verdicts[before..].iter();
         let told: Vec<String> = verdicts.map(|verdict| format!("VERDICT {verdict}")).collect();
-        told.iter().for_each(|verdict| self.note(verdict));
+        for verdict in &told {
+            self.note(verdict);
+        }
     }
 
     fn note(&mut self, what: &dyn Display) {

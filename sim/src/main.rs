@@ -73,7 +73,9 @@ fn tell_one(seed: u64, tells: bool) -> bool {
     let violations = run.violations();
     print!("{}", run.counts);
     println!("{}", run.judgement.report);
-    violations.iter().for_each(|violation| println!("seed {seed}: {violation}"));
+    for violation in &violations {
+        println!("seed {seed}: {violation}");
+    }
     println!(
         "summary: seed {seed}, {} violations, {} s simulated, trace {:016x}",
         violations.len(),

@@ -1,7 +1,7 @@
 //! A client that produces: sessions of batches, sent in windows, retried until they are acknowledged
 //! or given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -51,6 +51,8 @@ pub(crate) struct Producer {
     records: u32,
     id: Option<ProducerId>,
     sequences: BTreeMap<i32, Sequence>,
+    /// Partitions that have acknowledged a batch: they know the producer.
+    known_in: BTreeSet<i32>,
     connection: Option<Connection>,
 }
 
@@ -90,6 +92,7 @@ impl Producer {
             records: 0,
             id: None,
             sequences: BTreeMap::new(),
+            known_in: BTreeSet::new(),
             connection: None,
         }
     }
@@ -219,8 +222,7 @@ impl Producer {
         for (mut batch, reply) in std::mem::take(open).into_iter().zip(replies) {
             let answer = connection.receive(reply, REQUEST_TIMEOUT).await;
             is_whole &= answer.is_some();
-            let is_first = left.iter().all(|earlier| earlier.partition != batch.partition);
-            match self.judge(&mut batch, answer, is_first) {
+            match self.judge(&mut batch, answer, &left) {
                 Ok(true) => {}
                 Ok(false) => left.push(batch),
                 Err(GivenUp) => {
@@ -254,14 +256,15 @@ impl Producer {
 
     /// Notes what became of an attempt: true if the batch is acknowledged.
     fn judge(
-        &self,
+        &mut self,
         batch: &mut Batch,
         answer: Option<Answer>,
-        is_first: bool,
+        left: &[Batch],
     ) -> Result<bool, GivenUp> {
         match answer {
             Some(Answer::Stored(base)) => {
                 self.note_stored(batch, base);
+                self.known_in.insert(batch.partition);
                 Ok(true)
             }
             None => {
@@ -270,9 +273,9 @@ impl Producer {
             }
             Some(Answer::Unclear(error)) => {
                 batch.is_unclear = true;
-                self.go_on_after(&error, is_first).map(|()| false)
+                self.go_on_after(&error, batch, left).map(|()| false)
             }
-            Some(Answer::Refused(error)) => self.go_on_after(&error, is_first).map(|()| false),
+            Some(Answer::Refused(error)) => self.go_on_after(&error, batch, left).map(|()| false),
         }
     }
 
@@ -285,8 +288,14 @@ impl Producer {
         history.trims(|trims| trims.stored(&self.target.name, batch.partition, last, batch.made));
     }
 
-    /// Whether a client sends again after `error`.
-    fn go_on_after(&self, error: &BrokerError, is_first: bool) -> Result<(), GivenUp> {
+    /// Whether a client sends `batch` again after `error`, with `left` before it.
+    fn go_on_after(
+        &self,
+        error: &BrokerError,
+        batch: &Batch,
+        left: &[Batch],
+    ) -> Result<(), GivenUp> {
+        let is_first = left.iter().all(|earlier| earlier.partition != batch.partition);
         let history = &self.stage.history;
         history.note(format_args!("producer {} is told: {error}", self.number));
         match error {
@@ -294,6 +303,9 @@ impl Producer {
             // One before it was not stored.
             BrokerError::Producer(ProducerError::OutOfOrder { .. }) if !is_first => Ok(()),
             BrokerError::Producer(_) if self.target.kind == Kind::Os => Err(GivenUp),
+            // A partition that knows nothing of the producer takes any sequence: a later batch of the
+            // first window came through before the first.
+            BrokerError::Producer(_) if !self.known_in.contains(&batch.partition) => Err(GivenUp),
             BrokerError::UnknownTopicOrPartition | BrokerError::UnknownTopicId
                 if self.target.id.is_some() =>
             {

@@ -48,7 +48,7 @@ impl ConnectionLimits {
         }
     }
 
-    fn from_address(&self, address: IpAddr) -> usize {
+    fn max_of(&self, address: IpAddr) -> usize {
         self.overrides.get(&address).copied().unwrap_or(self.per_address)
     }
 }
@@ -104,7 +104,7 @@ impl ConnectionCounts {
             return Err(NoSlot::All);
         }
         let of_address = counts.by_address.get(&address).copied().unwrap_or(0);
-        if of_address >= limits.from_address(address) {
+        if of_address >= limits.max_of(address) {
             return Err(NoSlot::Address);
         }
         counts.all += 1;
@@ -170,7 +170,7 @@ mod tests {
             overrides: read_overrides("10.0.0.1:2, [::1]:3, nonsense"),
             ..Default::default()
         };
-        let max = ["10.0.0.1", "::1", "10.0.0.2"].map(|text| limits.from_address(address(text)));
+        let max = ["10.0.0.1", "::1", "10.0.0.2"].map(|text| limits.max_of(address(text)));
         assert_eq!(max, [2, 3, 7]);
     }
 

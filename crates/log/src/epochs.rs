@@ -53,6 +53,11 @@ impl EpochTable {
         }
     }
 
+    /// Forgets epochs that began at or after `end`.
+    pub(crate) fn cut(&mut self, end: Offset) {
+        self.0.retain(|(_, first)| *first < end);
+    }
+
     pub(crate) fn entries(&self) -> &[(LeaderEpoch, Offset)] {
         &self.0
     }

@@ -153,6 +153,14 @@ impl ProducerTable {
         self.durable.retain(|_, producer| producer.last_append >= horizon);
     }
 
+    /// Forgets batches that end beyond `end`.
+    pub(crate) fn cut(&mut self, end: Offset) {
+        self.durable.retain(|_, producer| {
+            producer.batches.retain(|batch| batch.last_offset < end);
+            !producer.batches.is_empty()
+        });
+    }
+
     /// The durable producers.
     pub(crate) fn durable(&self) -> impl Iterator<Item = (&ProducerId, &Producer)> {
         self.durable.iter()

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use thalweg_types::{Timestamp, TopicPartition};
 
 use crate::checkpoint::Checkpoint;
-use crate::config::PartitionConfig;
+use crate::config::{Durability, PartitionConfig};
 use crate::error::LogError;
 use crate::files::{FileId, FileTable, Kind};
 use crate::format::ALIGN;
@@ -90,6 +90,8 @@ impl<'a> Recovery<'a> {
             self.report.damage.extend(scanned.damage);
         }
         self.report.files = used.len();
+        let os = |state: &&mut PartitionState| state.config.durability == Durability::Os;
+        self.states.values_mut().filter(os).for_each(PartitionState::forget_lost_end);
         if planted::is(Bug::ReuseOffset) {
             self.states
                 .values_mut()

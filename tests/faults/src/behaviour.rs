@@ -13,7 +13,7 @@ use crate::coverage;
 use crate::failure::Failure;
 use crate::online;
 use crate::process::{Launch, get};
-use crate::stage::{Progress, Stage};
+use crate::stage::{Progress, Stage, in_short};
 use crate::workload::Workload;
 
 const POLL: Duration = Duration::from_millis(20);
@@ -39,7 +39,7 @@ pub async fn run(stage: &Stage) -> Result<bool, Failure> {
     checks.clean_end().await?;
     checks.reload().await?;
     checks.few_descriptors().await?;
-    println!("{}", checks.findings.join("\n"));
+    println!("{}", in_short(&checks.findings));
     println!(
         "summary: behaviour: {} checks passed, {} failed, {} s",
         checks.passed,

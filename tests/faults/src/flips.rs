@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::offline;
 use crate::online;
 use crate::specimen::{Left, Specimen, copy_dir};
-use crate::stage::{Progress, Stage};
+use crate::stage::{Progress, READ_ONLY, Stage, in_short};
 
 const FINDINGS_MAX: usize = 20;
 /// Attempts to hit a byte that is not zero: most of the space made in advance is.
@@ -77,7 +77,7 @@ pub async fn run(stage: &Stage, args: &FlipsArgs) -> Result<bool, Failure> {
         flips += 1;
         progress.tell(|| format!("flip {flips}: {} batches refused", tally.refused));
     }
-    println!("{}", tally.findings.join("\n"));
+    println!("{}", in_short(&tally.findings));
     println!("hit: {:?}", tally.by_kind);
     println!(
         "summary: flips: {flips} bits flipped, {} cost a batch ({} named by verify), {} the last \
@@ -158,6 +158,7 @@ fn verify(stage: &Stage, data_dir: &Path, bit: &Bit) -> Result<Verified, Failure
 async fn start(stage: &Stage, data_dir: &Path) -> Result<Contents, Failure> {
     let mut launch = stage.launch(&stage.work_dir)?;
     launch.data_dir = data_dir.to_owned();
+    launch.settings.push(READ_ONLY.to_owned());
     let mut broker = launch.start().await?;
     let contents = online::read(broker.kafka).await;
     broker.kill().await?;

@@ -12,14 +12,14 @@ use thalweg_types::{LeaderEpoch, Offset};
 
 use crate::contents::{Contents, Served};
 use crate::failure::Failure;
-use crate::stage::SMALL_FILES;
+use crate::stage::{READ_ONLY, SMALL_FILES};
 
 const BYTES_MAX: usize = 1 << 20;
 
 /// Opens the directory, reads everything, and closes it.
 pub async fn read(data_dir: &Path) -> Result<Contents, Failure> {
     let mut options = BrokerOptions::new(data_dir);
-    for setting in SMALL_FILES {
+    for setting in SMALL_FILES.into_iter().chain([READ_ONLY]) {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
         options = options.set(name, value);
     }

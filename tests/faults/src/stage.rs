@@ -19,6 +19,10 @@ pub const SMALL_FILES: [&str; 7] = [
     "auto.create.topics.enable=false",
 ];
 
+/// Makes the broker believe that the device is nearly full, so that it writes no records and compacts
+/// nothing: what is read of a copy is then what was in it.
+pub const READ_ONLY: &str = "disk.free.min.bytes=9223372036854775807";
+
 /// Names the bug to plant, for a binary with the feature `planted-bugs`.
 const PLANTED: &str = "THALWEG_PLANTED_BUG";
 
@@ -69,6 +73,16 @@ impl Stage {
             log: dir.join("broker.log"),
         })
     }
+}
+
+/// What is printed of a list that may be long.
+pub fn in_short(findings: &[String]) -> String {
+    const PRINTED_MAX: usize = 12;
+    let mut lines = findings.iter().take(PRINTED_MAX).cloned().collect::<Vec<_>>();
+    if findings.len() > PRINTED_MAX {
+        lines.push(format!("… and {} more", findings.len() - PRINTED_MAX));
+    }
+    lines.join("\n")
 }
 
 /// Tells how far a long test has come, at most every few seconds.

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::offline;
 use crate::online;
 use crate::specimen::{Left, Specimen, copy_dir};
-use crate::stage::{Progress, Stage};
+use crate::stage::{Progress, READ_ONLY, Stage, in_short};
 
 const FINDINGS_MAX: usize = 20;
 
@@ -48,9 +48,8 @@ pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
     let mut progress = Progress::new();
     let mut findings = Vec::new();
     let (mut cuts, mut kept) = (0, 0);
-    for at in
-        (place.start..=place.end).step_by(usize::try_from(args.step.max(1)).unwrap_or(usize::MAX))
-    {
+    let step = usize::try_from(args.step.max(1)).unwrap_or(usize::MAX);
+    for at in (place.start..place.end).step_by(step).chain([place.end]) {
         let rest = if cuts % 4 == 3 { Rest::Zeros } else { Rest::Nothing };
         tear(&specimen, &args.scratch, at, rest)?;
         let outcome = offline::read(&args.scratch)
@@ -72,7 +71,7 @@ pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
             break;
         }
     }
-    println!("{}", findings.join("\n"));
+    println!("{}", in_short(&findings));
     println!(
         "summary: torn: {len} bytes cut at {cuts} places ({kept} of them kept the chunk), \
          {} starts of the binary, {} violations, {} s",
@@ -115,6 +114,7 @@ fn judge(outcome: Result<Difference, Failure>, at: u64, findings: &mut Vec<Strin
 async fn start(stage: &Stage, data_dir: &Path, specimen: &Specimen) -> Result<Difference, Failure> {
     let mut launch = stage.launch(&stage.work_dir)?;
     launch.data_dir = data_dir.to_owned();
+    launch.settings.push(READ_ONLY.to_owned());
     let mut broker = launch.start().await?;
     let contents = online::read(broker.kafka).await?;
     broker.kill().await?;

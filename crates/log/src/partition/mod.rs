@@ -119,6 +119,19 @@ impl PartitionState {
         let indexed = self.extents.last().map_or(Offset::ZERO, |extent| extent.end);
         self.tail.back().map_or(indexed, |batch| batch.entry.end_offset())
     }
+
+    /// Gives up what a checkpoint told of and a power cut took: with `durability = os` records are
+    /// published before they are flushed. What is not there is not claimed, to readers or producers.
+    pub(crate) fn forget_lost_end(&mut self) {
+        let end = self.covered_to().max(self.log_start);
+        if end < self.high_watermark {
+            self.high_watermark = end;
+            self.next = end;
+            self.cleaned_to = self.cleaned_to.min(end);
+            self.epochs.cut(end);
+            self.producers.cut(end);
+        }
+    }
 }
 
 impl Partition {

@@ -12,7 +12,7 @@ use thalweg_types::Offset;
 use super::harness::{DIR, append, batch, id, idempotent, keep_all, keyed_batch};
 use super::harness::{read_all, simulate, try_open_with};
 use crate::verify;
-use crate::{Cleanup, Log, LogError, Partition, PartitionConfig, RecoveryReport};
+use crate::{Cleanup, Durability, Log, LogError, Partition, PartitionConfig, RecoveryReport};
 
 /// Partitions that keep everything.
 const KEEPING: i32 = 3;
@@ -241,4 +241,39 @@ pub(super) fn break_the_disk(world: &SimWorld, random: &mut fastrand::Rng) {
         .expect("one of them");
     let failure = if random.bool() { Failure::Io } else { Failure::NoSpace };
     world.disk().fail_nth(operation, random.u64(5..60), failure);
+}
+
+/// Appends to a partition with `durability = os`, loses power, and appends what was lost again; true if
+/// something was.
+fn lose_power_before_the_flush(seed: u64) -> bool {
+    const BATCHES: i32 = 30;
+    let os = |_| PartitionConfig { durability: Durability::Os, ..keep_all() };
+    simulate(seed, |env, world| async move {
+        let (log, _) = try_open_with(&env, 0, 2, os).expect("the log opens");
+        let [partition, filler] = [0, 1].map(|n| log.partition(id(n)).expect("partition"));
+        for value in 0..BATCHES {
+            append(&partition, idempotent(7, value, &[value as u64])).await.expect("accepted");
+            // Files fill, and checkpoints follow, which tell of more than the last flush has reached.
+            append(&filler, batch(&[0], 6000)).await.expect("accepted");
+        }
+        world.crash(Crash::PowerCut);
+        let env = world.restart();
+        let (log, _) = try_open_with(&env, 1, 2, os).expect("opens after a crash");
+        let partition = log.partition(id(0)).expect("partition");
+        let left = read_all(&partition, Offset::ZERO).expect("everything reads");
+        let end = partition.watermarks().high_watermark;
+        assert_eq!(end.0, left.len() as i64, "seed {seed}: nothing is claimed that is not there");
+        for (at, (offset, value)) in left.iter().enumerate() {
+            assert_eq!((*offset, *value), (at as i64, at as u64), "seed {seed}: a prefix is left");
+        }
+        let again = append(&partition, idempotent(7, end.0 as i32, &[end.0 as u64])).await;
+        assert_eq!(again.expect("what is lost can be sent again"), end, "seed {seed}");
+        left.len() < BATCHES as usize
+    })
+}
+
+#[test]
+fn a_checkpoint_does_not_claim_what_a_power_cut_took() {
+    let lost = (0..40).filter(|seed| lose_power_before_the_flush(*seed)).count();
+    assert!(lost > 0, "power cuts took something");
 }
