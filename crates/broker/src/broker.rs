@@ -81,7 +81,7 @@ impl Broker {
         let incarnation = followed.announce(env, node).await?;
         let (log, recovery) = open_log(env, &options, followed.state(), node, incarnation).await?;
 
-        let builder = TableBuilder { log, node, statics: options.settings.clone() };
+        let builder = TableBuilder::new(log, node, options.settings.clone());
         let table = builder.build(followed.state().clone(), followed.len(), None);
         let report = StartReport {
             incarnation,
@@ -100,7 +100,7 @@ impl Broker {
         let metrics = Arc::new(BrokerMetrics::default());
         let (node, log) = (builder.node, builder.log.clone());
         let own = Resource::Broker(node);
-        let group_settings = settings(&builder.layers(&table.state, &own));
+        let group_settings = settings(&table.state.layers(&own, node, &table.statics));
         let (builder, table) = (Arc::new(builder), Arc::new(TableCell::new(table)));
         let groups = Arc::new(GroupShards::new(ShardContext {
             env: env.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use thalweg_cluster::config::{Alteration, Lookup, Source};
+use thalweg_cluster::config::{Alteration, Lookup, Overrides, Source, check_static};
 use thalweg_cluster::{ClusterError, ClusterState, Resource};
 
 use crate::{Broker, BrokerError, TopicKey};
@@ -24,7 +24,7 @@ impl Broker {
             }
             Resource::Broker(_) | Resource::AllBrokers | Resource::Group(_) => {}
         }
-        let layers = self.shared.builder.layers(&table.state, resource);
+        let layers = table.state.layers(resource, self.node(), &table.statics);
         let mut settings = layers.describe(resource.scope());
         if *resource == Resource::AllBrokers {
             let set = table.state.overrides(resource);
@@ -65,6 +65,17 @@ impl Broker {
         self.shared.metadata.propose(decide).await.map(|_| ())
     }
 
+    /// Takes over what file, environment and flags set now. What cannot change while the broker runs
+    /// has to be as it was.
+    pub async fn reload(&self, statics: Overrides) -> Result<(), BrokerError> {
+        for (name, value) in &statics {
+            check_static(name, value)?;
+        }
+        self.shared.builder.set_statics(statics);
+        // A proposal that changes nothing has the newest table shown.
+        self.shared.metadata.propose(|_| Ok(((), Vec::new()))).await.map(|_| ())
+    }
+
     /// A broker's integer setting as it is in force; 0 for an unknown name or a null.
     pub fn setting_int(&self, name: &str) -> i64 {
         self.with_own_layers(|layers| layers.broker_int(name))
@@ -86,7 +97,7 @@ impl Broker {
     ) -> T {
         let table = self.table();
         let own = Resource::Broker(self.node());
-        question(&self.shared.builder.layers(&table.state, &own))
+        question(&table.state.layers(&own, self.node(), &table.statics))
     }
 }
 

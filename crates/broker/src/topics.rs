@@ -239,7 +239,8 @@ fn create(
     else {
         return Err(BrokerError::UnknownTopicId);
     };
-    let layers = builder.layers(state, &Resource::Topic(name.clone()));
+    let statics = builder.statics();
+    let layers = state.layers(&Resource::Topic(name.clone()), builder.node, &statics);
     let created = CreatedTopic {
         name: name.clone(),
         id,
@@ -267,5 +268,6 @@ fn delete(
 
 /// What counts for new topics.
 fn defaults(builder: &TableBuilder, state: &ClusterState) -> TopicDefaults {
-    TopicDefaults::resolve(&builder.layers(state, &Resource::Broker(builder.node)))
+    let (own, statics) = (Resource::Broker(builder.node), builder.statics());
+    TopicDefaults::resolve(&state.layers(&own, builder.node, &statics))
 }

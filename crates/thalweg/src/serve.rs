@@ -82,7 +82,7 @@ pub async fn run(env: &Env, started: Instant, args: &ServeArgs) -> Result<(), Fa
     let (interrupt, hangup) = (Interrupt::listen()?, signal(SignalKind::hangup())?);
     let (served, http) = start(env, started, &settings).await?;
     let mut run = Run { env, inputs, settings, level, interrupt, hangup };
-    run.until_interrupted().await;
+    run.until_interrupted(&served).await;
     run.stop(&served, http).await
 }
 
@@ -123,12 +123,14 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Reloads with SIGHUP; returns with SIGINT or SIGTERM.
-    async fn until_interrupted(&mut self) {
+    async fn until_interrupted(&mut self, served: &Served) {
         loop {
             tokio::select! {
                 () = self.interrupt.wait() => return,
                 _ = self.hangup.recv() => {
-                    reload::reload(self.env, &self.inputs, &mut self.settings, &self.level);
+                    let (inputs, level) = (&self.inputs, &self.level);
+                    let settings = &mut self.settings;
+                    reload::reload(self.env, inputs, settings, level, &served.broker).await;
                 }
             }
         }

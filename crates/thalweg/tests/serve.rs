@@ -24,6 +24,10 @@ struct Broker {
 
 impl Broker {
     fn start(test: &str) -> Self {
+        Self::start_with(test, &[])
+    }
+
+    fn start_with(test: &str, more: &[&str]) -> Self {
         let dir = std::env::temp_dir().join(format!("thalweg-{test}-{}", std::process::id()));
         let mut process = thalweg(&[
             "--data-dir",
@@ -32,6 +36,7 @@ impl Broker {
             "--http-listen=127.0.0.1:0",
             "--set=group.initial.rebalance.delay.ms=0",
         ])
+        .args(more)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -178,6 +183,24 @@ fn a_broker_ends_cleanly_and_its_directory_opens_again() {
         .output()
         .unwrap();
     assert_eq!(second.status.code(), Some(1), "two brokers on one directory");
+}
+
+#[test]
+fn a_hangup_has_the_settings_read_again() {
+    let file = std::env::temp_dir().join(format!("thalweg-hangup-{}.toml", std::process::id()));
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("message.max.bytes = 4000");
+    let mut broker = Broker::start_with("hangup", &["--config", file.to_str().unwrap()]);
+    write("message.max.bytes = 5000\nnode.id = 7");
+    broker.signal("HUP");
+    let mut log = String::new();
+    while !log.contains("node.id") {
+        assert_ne!(broker.log.read_line(&mut log).unwrap(), 0, "{log}");
+    }
+    assert!(log.contains("ignored until a restart"), "{log}");
+    let setting = broker.run(&["config", "get", "message.max.bytes"]);
+    assert!(setting.contains("5000"), "{setting}");
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[test]

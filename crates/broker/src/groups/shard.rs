@@ -241,7 +241,7 @@ impl Live {
             | Event::GenerationAssigned { .. }
             | Event::RecordTooLarge { .. } => {}
         }
-        tracing::info!(partition = self.partition.id().partition, ?event, "group");
+        tracing::debug!(partition = self.partition.id().partition, ?event, "group");
     }
 }
 

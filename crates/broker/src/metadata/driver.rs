@@ -107,7 +107,7 @@ impl Driver {
     /// Shows the state to everybody, if it is not the one that they see.
     fn publish(&self) -> Arc<ClusterTable> {
         let before = self.table.get();
-        if before.entries == self.followed.len() {
+        if self.builder.is_newest(&before, self.followed.len()) {
             return before;
         }
         let state = self.followed.state().clone();

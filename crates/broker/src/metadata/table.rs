@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use thalweg_cluster::config::{Layers, Overrides, TopicConfig};
+use thalweg_cluster::config::{Overrides, TopicConfig};
 use thalweg_cluster::{ClusterState, Resource};
 use thalweg_log::{Log, Partition};
 use thalweg_types::{BrokerId, TopicId, TopicName, TopicPartition};
@@ -17,6 +17,8 @@ pub struct ClusterTable {
     pub(crate) state: ClusterState,
     /// How many entries led here.
     pub(crate) entries: u64,
+    /// What file, environment and flags set when it was made.
+    pub(crate) statics: Arc<Overrides>,
     by_name: BTreeMap<TopicName, Arc<Topic>>,
     by_id: BTreeMap<TopicId, Arc<Topic>>,
 }
@@ -89,11 +91,30 @@ impl TableCell {
 pub(crate) struct TableBuilder {
     pub log: Arc<Log>,
     pub node: BrokerId,
-    /// From file, environment and flags.
-    pub statics: Overrides,
+    /// From file, environment and flags; they may be read again.
+    statics: RwLock<Arc<Overrides>>,
 }
 
 impl TableBuilder {
+    pub fn new(log: Arc<Log>, node: BrokerId, statics: Overrides) -> Self {
+        Self { log, node, statics: RwLock::new(Arc::new(statics)) }
+    }
+
+    /// What file, environment and flags set now.
+    pub fn statics(&self) -> Arc<Overrides> {
+        self.statics.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tables made from here on show these.
+    pub fn set_statics(&self, statics: Overrides) {
+        *self.statics.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(statics);
+    }
+
+    /// True if `table` shows what is so after `entries` entries.
+    pub fn is_newest(&self, table: &ClusterTable, entries: u64) -> bool {
+        table.entries == entries && Arc::ptr_eq(&table.statics, &self.statics())
+    }
+
     /// The table of `state`, which `entries` entries led to and which follows that of `before`. Partitions come and go in the log as
     /// they do in the state, and get their configurations.
     pub fn build(
@@ -102,9 +123,12 @@ impl TableBuilder {
         entries: u64,
         before: Option<&ClusterTable>,
     ) -> ClusterTable {
+        let statics = self.statics();
         let mut by_name = BTreeMap::new();
         let mut by_id = BTreeMap::new();
-        let unchanged = before.filter(|before| self.same_defaults(&before.state, &state));
+        let unchanged = before.filter(|before| {
+            *before.statics == *statics && self.same_defaults(&before.state, &state)
+        });
         for facts in state.topics() {
             let known = before.and_then(|before| before.by_id.get(&facts.id));
             let topic = match known {
@@ -114,35 +138,30 @@ impl TableBuilder {
                 {
                     known.clone()
                 }
-                known => Arc::new(self.topic(&state, facts, known)),
+                known => Arc::new(self.topic(&state, &statics, facts, known)),
             };
             by_name.insert(facts.name.clone(), topic.clone());
             by_id.insert(facts.id, topic);
         }
-        let table = ClusterTable { state, entries, by_name, by_id };
+        let table = ClusterTable { state, entries, statics, by_name, by_id };
         for topic in before.into_iter().flat_map(|before| before.topics_gone_in(&table)) {
             topic.partitions.iter().for_each(|partition| self.log.delete(partition.id()));
         }
         table
     }
 
-    /// The configuration in force of a topic.
-    pub fn topic_config(&self, state: &ClusterState, name: &TopicName) -> TopicConfig {
-        TopicConfig::resolve(&self.layers(state, &Resource::Topic(name.clone())))
-    }
-
-    /// The layers of values for a resource, as this broker sees them.
-    pub fn layers<'a>(&'a self, state: &'a ClusterState, resource: &Resource) -> Layers<'a> {
-        state.layers(resource, self.node, &self.statics)
-    }
-
     fn topic(
         &self,
         state: &ClusterState,
+        statics: &Overrides,
         facts: &Arc<thalweg_cluster::Topic>,
         known: Option<&Arc<Topic>>,
     ) -> Topic {
-        let config = self.topic_config(state, &facts.name);
+        let config = TopicConfig::resolve(&state.layers(
+            &Resource::Topic(facts.name.clone()),
+            self.node,
+            statics,
+        ));
         let wanted = partition_config(&config);
         let partitions = (0..facts.partitions)
             .map(|number| {

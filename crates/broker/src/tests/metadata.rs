@@ -122,6 +122,30 @@ fn changed_settings_take_effect_and_survive() {
 }
 
 #[test]
+fn settings_read_again_take_effect_below_those_that_were_set() {
+    simulate(27, |env, _| async move {
+        let broker = open(&env).await;
+        create(&broker, "own", 1, &[("max.message.bytes", "100")]).await;
+        create(&broker, "other", 1, &[]).await;
+        let statics = options().set("message.max.bytes", "5000").settings;
+        broker.reload(statics).await.unwrap();
+        let limit = |name| {
+            let table = broker.table();
+            let topic = table.topic(TopicKey::Name(name)).unwrap();
+            topic.config().max_message_bytes
+        };
+        assert_eq!((limit("own"), limit("other")), (100, 5000));
+        assert_eq!(broker.setting_int("message.max.bytes"), 5000);
+
+        let wrong = options().set("message.max.bytes", "many").settings;
+        assert!(broker.reload(wrong).await.is_err());
+        assert_eq!(broker.setting_int("message.max.bytes"), 5000);
+        broker.reload(options().settings).await.unwrap();
+        assert_eq!(limit("other"), 1_048_588, "what is set no more has its default again");
+    });
+}
+
+#[test]
 fn producer_ids_are_never_used_twice() {
     simulate(25, |env, world| async move {
         let broker = open(&env).await;

@@ -1,13 +1,20 @@
 //! SIGHUP: the settings are read again.
 
+use thalweg_broker::Broker;
 use thalweg_env::Env;
 
 use crate::logging::LogLevel;
-use crate::settings::{Change, Inputs, LOG_LEVEL, Settings};
+use crate::settings::{Change, Inputs, Settings};
 
 /// Reads the settings again, applies what can change while the broker runs, and says what cannot.
 /// Settings that cannot be read change nothing.
-pub fn reload(env: &Env, inputs: &Inputs, current: &mut Settings, level: &LogLevel) {
+pub async fn reload(
+    env: &Env,
+    inputs: &Inputs,
+    current: &mut Settings,
+    level: &LogLevel,
+    broker: &Broker,
+) {
     let newer = match Settings::load(env, inputs) {
         Ok(newer) => newer,
         Err(error) => {
@@ -18,21 +25,25 @@ pub fn reload(env: &Env, inputs: &Inputs, current: &mut Settings, level: &LogLev
     let changes = current.changes(&newer);
     if changes.is_empty() {
         tracing::info!("no setting has changed");
+        return;
     }
-    for Change { name, value, dynamic } in changes {
-        let value = value.as_deref().unwrap_or("(default)");
-        match (name.as_str(), dynamic) {
-            (LOG_LEVEL, _) => {
-                level.set(&newer);
-                tracing::info!(name, value, "changed");
-            }
-            (_, true) => tracing::warn!(
-                name,
-                value,
-                "ignored until a restart; `thalweg config set` changes it while the broker runs"
-            ),
-            (_, false) => tracing::warn!(name, value, "ignored until a restart"),
+    for Change { name, dynamic, .. } in &changes {
+        if *dynamic {
+            current.keep(name, &newer);
         }
     }
-    current.keep(LOG_LEVEL, &newer);
+    level.set(current);
+    match broker.reload(current.overrides()).await {
+        Ok(()) => changes.iter().for_each(tell),
+        Err(error) => tracing::error!(%error, "the settings could not be applied"),
+    }
+}
+
+fn tell(Change { name, value, dynamic }: &Change) {
+    let value = value.as_deref().unwrap_or("(default)");
+    if *dynamic {
+        tracing::info!(name, value, "changed");
+    } else {
+        tracing::warn!(name, value, "ignored until a restart");
+    }
 }
