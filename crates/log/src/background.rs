@@ -19,13 +19,13 @@ use crate::maintenance::{Maintenance, Progress};
 use crate::metrics::LogMetrics;
 use crate::planted::{self, Bug};
 use crate::retention;
-use crate::shared::{Finished, Reason, Shared, Spare};
+use crate::shared::{Finished, Holder, Reason, Spare};
 
 /// The newest finished file stays in memory: those who read a little behind find it there.
 const FINISHED_KEPT: usize = 1;
 
 pub(crate) struct Background {
-    shared: Arc<Shared>,
+    shared: Arc<Holder>,
     maintenance: Maintenance,
     /// True if extents changed since the last checkpoint.
     dirty: bool,
@@ -40,10 +40,10 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    pub(crate) fn new(shared: Arc<Shared>, replay_from: u64) -> Self {
+    pub(crate) fn new(shared: Arc<Holder>, replay_from: u64) -> Self {
         let now = shared.env.now();
         Self {
-            maintenance: Maintenance::new(shared.clone()),
+            maintenance: Maintenance::new(shared.0.clone()),
             shared,
             dirty: true,
             replay_from,

@@ -16,12 +16,12 @@ use crate::metrics::LogMetrics;
 use crate::partition::{Partition, PartitionState};
 use crate::recover::{Recovered, Recovery, RecoveryReport, wal_numbers};
 use crate::retention;
-use crate::shared::{Reason, Shared};
+use crate::shared::{Holder, Reason, Shared};
 use crate::writer::Writer;
 
 /// All partitions of one broker, durable in one data directory.
 pub struct Log {
-    shared: Arc<Shared>,
+    shared: Arc<Holder>,
     workers: Mutex<Vec<WorkerHandle>>,
 }
 
@@ -72,6 +72,7 @@ impl Log {
         for finished in recovered.finished {
             shared.handoff.push_finished(finished);
         }
+        let shared = Arc::new(Holder(shared));
         let writer = Writer::open(shared.clone(), recovered.end);
         let background = Background::new(shared.clone(), replay_from);
         let workers = vec![
@@ -96,7 +97,7 @@ impl Log {
         if let Some(there) = self.partition(id) {
             return there;
         }
-        let partition = Partition::new(id, self.shared.clone(), PartitionState::new(config));
+        let partition = Partition::new(id, self.shared.0.clone(), PartitionState::new(config));
         self.shared.insert(partition)
     }
 
@@ -128,7 +129,7 @@ impl Log {
 
     #[cfg(test)]
     pub(crate) fn shared_for_test(&self) -> Arc<Shared> {
-        self.shared.clone()
+        self.shared.0.clone()
     }
 
     /// Makes everything accepted durable, leaves a checkpoint, and ends the workers. Appends fail

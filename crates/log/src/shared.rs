@@ -1,6 +1,7 @@
 //! What partitions, writer and background worker share.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -89,6 +90,25 @@ impl Shared {
     pub(crate) fn all_partitions(&self) -> Vec<Arc<Partition>> {
         let partitions = self.partitions.read().unwrap_or_else(PoisonError::into_inner);
         partitions.values().cloned().collect()
+    }
+}
+
+/// How the log and its workers hold what they share. Partitions refer to that, and it to them: the
+/// last holder to go takes them apart, or a log that is dropped would never free its memory.
+pub(crate) struct Holder(pub Arc<Shared>);
+
+impl Deref for Holder {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.partitions.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.writer.take_all();
     }
 }
 

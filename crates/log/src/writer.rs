@@ -25,7 +25,7 @@ use crate::format::entry::{BatchEntry, RunKind};
 use crate::metrics::LogMetrics;
 use crate::partition::{Partition, Pending};
 use crate::planted::{self, Bug};
-use crate::shared::{Finished, Reason, Shared};
+use crate::shared::{Finished, Holder, Reason};
 
 /// How long the writer waits before it tries a new file after a failure.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ pub(crate) struct LogEnd {
 }
 
 pub(crate) struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<Holder>,
     /// `None` after a failure, until a new file is open.
     active: Option<Active>,
     /// Where the log ends durably.
@@ -78,7 +78,7 @@ struct Run {
 impl Writer {
     /// Opens a new file after `end` and seals what lies before it. On failure the writer begins in
     /// the failed state: reads work, writes are refused until a file can be opened.
-    pub(crate) fn open(shared: Arc<Shared>, end: LogEnd) -> Self {
+    pub(crate) fn open(shared: Arc<Holder>, end: LogEnd) -> Self {
         let mut writer = Self {
             active: None,
             end,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use thalweg_env::simulated::Crash;
 use thalweg_types::{LeaderEpoch, Offset, Timestamp};
 use tokio::sync::Notify;
 
@@ -49,6 +50,28 @@ fn a_closed_log_opens_without_replay_and_with_a_new_epoch() {
         assert_eq!(partition.end_of_epoch(LeaderEpoch(1)), Some((LeaderEpoch(1), Offset(4))));
         assert_eq!(partition.end_of_epoch(LeaderEpoch(2)), None);
         assert_eq!(partition.epoch_at(Offset(3)), Some(LeaderEpoch(1)));
+    });
+}
+
+#[test]
+fn a_log_that_is_gone_has_freed_its_memory() {
+    simulate(3, |env, world| async move {
+        let (log, _) = open(&env, 0, 2);
+        let shared = Arc::downgrade(&log.shared_for_test());
+        let partition = log.partition(id(0)).expect("partition");
+        append(&partition, batch(&[1], 0)).await.expect("append");
+        partition.append(batch(&[2], 0)).expect("one for the writer's queue");
+        drop((partition, log));
+        world.crash(Crash::Kill);
+        env.sleep(Duration::from_secs(1)).await;
+        assert_eq!(shared.strong_count(), 0, "after a crash");
+
+        let (log, _) = open(&world.restart(), 1, 2);
+        let shared = Arc::downgrade(&log.shared_for_test());
+        log.close().await;
+        assert_eq!(log.partitions().len(), 2, "a closed log can still be asked");
+        drop(log);
+        assert_eq!(shared.strong_count(), 0, "after closing");
     });
 }
 
