@@ -24,7 +24,7 @@ impl fmt::Display for Value {
 }
 
 /// One step of a history. A topic that is deleted and made again needs another name here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event<'a> {
     /// A record is about to be sent. Recorded before any reader can have it.
@@ -158,7 +158,7 @@ pub enum Event<'a> {
 }
 
 /// An offset of a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Commit<'a> {
     /// The group.
     #[serde(borrow)]

@@ -183,14 +183,12 @@ impl Device {
             _ => {}
         }
         self.names.apply(vec![(from, None), (to, Some(Target::File(id)))]);
-        self.collect();
         Ok(())
     }
 
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
         self.find(path)?;
         self.names.apply(vec![(normal(path), None)]);
-        self.collect();
         Ok(())
     }
 
@@ -247,8 +245,12 @@ impl Device {
 
     pub(super) fn write(&mut self, id: FileId, bytes: &[u8], offset: u64) -> io::Result<()> {
         let len = self.contents(id)?.len();
-        let room = len.saturating_add(self.free_bytes()).saturating_sub(offset);
-        let fits = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let fits = if offset.saturating_add(bytes.len() as u64) <= len {
+            bytes.len()
+        } else {
+            let room = len.saturating_add(self.free_bytes()).saturating_sub(offset);
+            bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX))
+        };
         let file = self.files.get_mut(&id).ok_or_else(dead)?;
         file.contents.write(&bytes[..fits], offset, &mut self.random);
         if fits == bytes.len() { Ok(()) } else { Err(self.full()) }
