@@ -58,6 +58,15 @@ pub trait DiskFile: Send + Sync + 'static {
     /// Reads up to `buf.len()` bytes at `offset`; fewer only at the end of the file.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Reads up to `len` bytes at `offset` into new memory, of which only what is read is ever
+    /// touched; fewer only at the end of the file.
+    fn read_new(&self, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let read = self.read_at(&mut bytes, offset)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
     /// Writes all of `parts`, one after the other, at `offset`. An error leaves any part of it.
     fn write_all_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<()>;
 

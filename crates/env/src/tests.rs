@@ -64,6 +64,9 @@ fn bytes_read_back() {
         let mut buf = [1; 10];
         assert_eq!(file.read_at(&mut buf, 4997).unwrap(), 3);
         assert_eq!(file.read_at(&mut buf, 9000).unwrap(), 0);
+        assert_eq!(file.read_new(1003, 600).unwrap(), expected[600..1603]);
+        assert_eq!(file.read_new(10, 4997).unwrap(), [0; 3]);
+        assert_eq!(file.read_new(10, 9000).unwrap(), []);
         assert_eq!(kind(file.read_exact_at(&mut buf, 4997)), Some(ErrorKind::UnexpectedEof));
 
         file.truncate(602).unwrap();

@@ -18,6 +18,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use thalweg_env::Env;
 
+/// Batches are allocated by one thread and freed by another, all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let env = Env::real();
     let started = env.now();

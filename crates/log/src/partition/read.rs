@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use thalweg_records::{Batch, BatchHeader};
 use thalweg_types::Offset;
 
@@ -252,11 +252,9 @@ pub(crate) fn read_batches(
         return Ok((Bytes::new(), None));
     };
     let path = shared.files.path(file);
-    let mut buffer = BytesMut::zeroed((last.end_position() - first.position) as usize);
-    let read = shared.files.get(file)?.read_at(&mut buffer, first.position);
-    let read = read.map_err(LogError::io("reading", &path))?;
-    buffer.truncate(read);
-    let bytes = buffer.freeze();
+    let len = (last.end_position() - first.position) as usize;
+    let read = shared.files.get(file)?.read_new(len, first.position);
+    let bytes = Bytes::from(read.map_err(LogError::io("reading", &path))?);
     let mut good = 0;
     for entry in entries {
         let at = (entry.position - first.position) as usize;

@@ -35,6 +35,11 @@ pub(super) fn families(log: &LogMetrics) -> Vec<Family> {
             samples: vec![Sample { labels: Vec::new(), value: flushes }],
         },
         counter("log_write_failures", "Writes and flushes that failed", &log.write_failures),
+        counter(
+            "log_low_space",
+            "Times that writes came to be refused because the device was nearly full",
+            &log.low_space,
+        ),
         counter("log_files_filled", "Write-ahead log files filled", &log.rolls),
         counter("log_checkpoints", "Checkpoints written", &log.checkpoints),
         counter("log_rewrites", "Passes of rewriting", &log.rewrites),
