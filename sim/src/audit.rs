@@ -1,5 +1,6 @@
 //! The end of a run: everything works again, everything is there, everybody is told the same.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use thalweg_broker::{Broker, OffsetSpec, Resource, TopicKey};
@@ -22,9 +23,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Time between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// So many times its retention an expired record may stay: until its segment is closed, until somebody
-/// looks, and while a wrong clock is believed.
-const RETENTION_SLACK: u32 = 6;
+/// So long an expired record may stay at the end of a run: until its segment is closed, until somebody
+/// looks, and as long as the retention clock is behind. That does not count the time while the broker
+/// was down, and leans towards a wrong wall clock.
+const RETENTION_PATIENCE: Duration = Duration::from_mins(1);
 
 /// How the auditor fetches: it does not wait.
 const MANNER: Manner = Manner { wait_max: Duration::ZERO, bytes_max: 256 << 10 };
@@ -80,24 +82,28 @@ impl Audit {
 
     /// What is too old has to go, whatever the wall clock does.
     pub async fn retention(&self) {
-        let expiring = self.targets.iter().filter(|target| target.kind == Kind::Expiring);
-        for target in expiring {
-            self.stage.env.sleep(RETENTION * RETENTION_SLACK).await;
-            let Some(connection) = self.stage.address.connect() else {
-                return self.complain("nobody can connect");
-            };
-            let reader = Reader::new(&self.stage, target);
+        let deadline = self.stage.env.now() + RETENTION_PATIENCE;
+        for target in self.targets.iter().filter(|target| target.kind == Kind::Expiring) {
             for partition in 0..target.partitions {
-                let start = reader.list(&connection, partition, OffsetSpec::Earliest).await;
-                let end = reader.list(&connection, partition, OffsetSpec::Latest).await;
-                if let (Some(Ok(start)), Some(Ok(end))) = (start, end)
-                    && start < end
-                {
-                    let topic = &target.name;
-                    self.complain(&format!("{topic}-{partition} keeps {start} to {end} for ever"));
+                while let Some(kept) = self.kept(target, partition).await {
+                    if self.stage.env.now() >= deadline {
+                        let topic = &target.name;
+                        self.complain(&format!("{topic}-{partition} keeps {kept:?} for ever"));
+                        break;
+                    }
+                    self.stage.env.sleep(RETENTION).await;
                 }
             }
         }
+    }
+
+    /// The offsets that a partition keeps, if there are any.
+    async fn kept(&self, target: &Target, partition: i32) -> Option<Range<i64>> {
+        let connection = self.stage.address.connect()?;
+        let reader = Reader::new(&self.stage, target);
+        let start = reader.list(&connection, partition, OffsetSpec::Earliest).await?.ok()?;
+        let end = reader.list(&connection, partition, OffsetSpec::Latest).await?.ok()?;
+        (start < end).then_some(start..end)
     }
 
     /// Everything has to be there.

@@ -11,7 +11,7 @@ use thalweg_env::simulated::DiskStats;
 use crate::ledger::AdminCounts;
 
 /// What a campaign must have met at least once to prove anything.
-pub const REQUIRED: [&str; 22] = [
+pub const REQUIRED: [&str; 23] = [
     "kills",
     "power cuts",
     "clean stops",
@@ -22,6 +22,7 @@ pub const REQUIRED: [&str; 22] = [
     "failed flushes",
     "write failures",
     "low space",
+    "full disks",
     "wall jumps",
     "rolls",
     "checkpoints",
@@ -70,6 +71,7 @@ impl Counts {
             ("rewrites", &log.rewrites),
             ("compactions", &log.compactions),
             ("write failures", &log.write_failures),
+            ("low space", &log.low_space),
             ("chunks", &log.chunks),
             ("retries recognised", &metrics.appends_duplicate),
             ("cold reads", &metrics.reads_cold),

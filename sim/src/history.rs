@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +24,6 @@ struct Inner {
     started: Instant,
     checker: Checker,
     hasher: DefaultHasher,
-    line: Vec<u8>,
     tells: bool,
     complaints: Vec<String>,
     /// Counts the events about each committed offset.
@@ -53,7 +52,6 @@ impl History {
             started: env.now(),
             checker: Checker::new(),
             hasher: DefaultHasher::new(),
-            line: Vec::new(),
             tells,
             complaints: Vec::new(),
             commits: BTreeMap::new(),
@@ -140,8 +138,7 @@ impl History {
 
     /// Virtual time since the start.
     pub fn elapsed(&self) -> Duration {
-        let inner = self.inner();
-        inner.env.now() - inner.started
+        self.inner().elapsed()
     }
 
     /// Closes the history.
@@ -162,11 +159,13 @@ impl History {
 
 impl Inner {
     fn add(&mut self, event: &Event<'_>) {
-        self.line.clear();
-        // Writing to memory does not fail.
-        let _ = write_line(&mut self.line, event);
-        self.line.pop();
-        self.trace();
+        self.trace(event);
+        if self.tells {
+            let mut line = Vec::new();
+            // Writing to memory does not fail.
+            let _ = write_line(&mut line, event);
+            self.tell(&String::from_utf8_lossy(line.trim_ascii_end()));
+        }
         if let Event::Commit(commit)
         | Event::CommitAcked(commit)
         | Event::CommitFailed(commit)
@@ -187,18 +186,24 @@ impl Inner {
     }
 
     fn note(&mut self, what: &dyn Display) {
-        self.line.clear();
-        self.line.extend_from_slice(what.to_string().as_bytes());
-        self.trace();
+        let what = what.to_string();
+        self.trace(&what);
+        if self.tells {
+            self.tell(&what);
+        }
     }
 
-    /// Puts the line into the trace, with its time.
-    fn trace(&mut self) {
-        let at = self.env.now() - self.started;
-        self.hasher.write_u128(at.as_nanos());
-        self.hasher.write(&self.line);
-        if self.tells {
-            println!("{:>10.3}  {}", at.as_secs_f64(), String::from_utf8_lossy(&self.line));
-        }
+    /// Puts something into the trace, with its time.
+    fn trace(&mut self, what: &(impl Hash + ?Sized)) {
+        self.elapsed().hash(&mut self.hasher);
+        what.hash(&mut self.hasher);
+    }
+
+    fn tell(&self, what: &str) {
+        println!("{:>10.3}  {what}", self.elapsed().as_secs_f64());
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.env.now() - self.started
     }
 }

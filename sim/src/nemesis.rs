@@ -6,8 +6,8 @@ use thalweg_broker::{
     Broker, BrokerError, Isolation, ListOffset, OffsetSpec, StartReport, TopicKey,
 };
 use thalweg_checker::Event;
-use thalweg_env::Env;
 use thalweg_env::simulated::{Crash, Failure, Operation, SimWorld};
+use thalweg_env::{Env, Instant};
 use thalweg_types::LeaderEpoch;
 
 use crate::counts::Counts;
@@ -85,7 +85,7 @@ impl Nemesis {
         while self.stage.env.now() < until && !self.stage.history.is_spoiled() {
             self.plan_crash();
             if self.is_running() || self.start().await {
-                self.live().await;
+                self.live(until).await;
             }
             let end = self.any_end();
             self.end(end).await;
@@ -115,7 +115,7 @@ impl Nemesis {
     }
 
     fn plan_crash(&mut self) {
-        if self.random.bool() {
+        if self.random.u8(..4) == 0 {
             return;
         }
         let nth = match self.random.u8(..3) {
@@ -123,19 +123,20 @@ impl Nemesis {
             1 => self.random.u64(1..400),
             _ => self.random.u64(1..4000),
         };
-        let crash = self.any_crash();
+        let crash = self.any_crash(2);
         self.stage.history.note(format_args!("nemesis: {crash:?} at disk call {nth}"));
         self.world.disk().crash_at(nth, crash);
         self.has_faults = true;
     }
 
-    fn any_crash(&mut self) -> Crash {
-        let cut = self.faults().power_cuts && self.random.bool();
+    /// A power cut in so many of three cases, if there are any.
+    fn any_crash(&mut self, power_cuts: u8) -> Crash {
+        let cut = self.faults().power_cuts && self.random.u8(..3) < power_cuts;
         if cut { Crash::PowerCut } else { Crash::Kill }
     }
 
     fn any_end(&mut self) -> End {
-        if self.random.u8(..5) == 0 { End::Close } else { End::Crash(self.any_crash()) }
+        if self.random.u8(..5) == 0 { End::Close } else { End::Crash(self.any_crash(1)) }
     }
 
     /// Starts the next incarnation; false if that failed.
@@ -212,10 +213,10 @@ impl Nemesis {
         }
     }
 
-    /// Spends a life with troubles.
-    async fn live(&mut self) {
+    /// Spends a life with troubles, which ends at `latest`.
+    async fn live(&mut self, latest: Instant) {
         let life = Duration::from_millis(self.random.u64(200..12_000));
-        let until = self.stage.env.now() + life;
+        let until = latest.min(self.stage.env.now() + life);
         while self.stage.env.now() < until && self.world.is_up() {
             let pause = Duration::from_millis(self.random.u64(100..4000));
             let env = self.stage.env.clone();
@@ -280,10 +281,10 @@ impl Nemesis {
     async fn fill_disk(&mut self) {
         let Some(broker) = &self.broker else { return };
         let free = broker.log_dir().await.free_bytes;
-        let (Some(free), left) = (free, self.random.u64(..2 << 20)) else { return };
+        let most = if self.random.bool() { 2 << 20 } else { 16 << 10 };
+        let (Some(free), left) = (free, self.random.u64(..most)) else { return };
         self.stage.history.note(format_args!("nemesis: {left} bytes are left on the disk"));
         self.world.disk().set_capacity(CAPACITY - free + left);
-        self.counts.add("low space", 1);
         self.has_faults = true;
         self.linger().await;
         self.world.disk().set_capacity(CAPACITY);

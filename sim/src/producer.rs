@@ -51,7 +51,7 @@ pub(crate) struct Producer {
     records: u32,
     id: Option<ProducerId>,
     sequences: BTreeMap<i32, Sequence>,
-    /// Partitions that have acknowledged a batch: they know the producer.
+    /// Partitions that have acknowledged their first batch: they know the producer from its beginning.
     known_in: BTreeSet<i32>,
     connection: Option<Connection>,
 }
@@ -59,6 +59,8 @@ pub(crate) struct Producer {
 /// A batch on its way.
 struct Batch {
     partition: i32,
+    /// True if no batch of the producer comes before it in its partition.
+    is_first: bool,
     values: Vec<Value>,
     bytes: BytesMut,
     made: Instant,
@@ -165,8 +167,10 @@ impl Producer {
     fn batch(&mut self, partition: i32) -> Batch {
         let count = self.random.usize(1..=self.plan.batch_records_max);
         let mut builder = BatchBuilder::new().codec(self.plan.codec);
+        let mut is_first = false;
         if let Some(id) = self.id {
             let next = self.sequences.entry(partition).or_insert(Sequence(0));
+            is_first = *next == Sequence(0);
             builder = builder.producer(id, ProducerEpoch(0), *next);
             *next = next.plus(count as i32);
         }
@@ -179,7 +183,7 @@ impl Producer {
             }
         };
         let made = self.stage.env.now();
-        Batch { partition, values, bytes, made, attempts: 0, is_unclear: false }
+        Batch { partition, is_first, values, bytes, made, attempts: 0, is_unclear: false }
     }
 
     fn record(&mut self, partition: i32, builder: &mut BatchBuilder) -> Value {
@@ -264,7 +268,9 @@ impl Producer {
         match answer {
             Some(Answer::Stored(base)) => {
                 self.note_stored(batch, base);
-                self.known_in.insert(batch.partition);
+                if batch.is_first {
+                    self.known_in.insert(batch.partition);
+                }
                 Ok(true)
             }
             None => {
@@ -303,8 +309,8 @@ impl Producer {
             // One before it was not stored.
             BrokerError::Producer(ProducerError::OutOfOrder { .. }) if !is_first => Ok(()),
             BrokerError::Producer(_) if self.target.kind == Kind::Os => Err(GivenUp),
-            // A partition that knows nothing of the producer takes any sequence: a later batch of the
-            // first window came through before the first.
+            // A partition that knows nothing of the producer takes any sequence, as Kafka's do. If the
+            // first batch is refused and one behind it in the window is not, the first can never follow.
             BrokerError::Producer(_) if !self.known_in.contains(&batch.partition) => Err(GivenUp),
             BrokerError::UnknownTopicOrPartition | BrokerError::UnknownTopicId
                 if self.target.id.is_some() =>

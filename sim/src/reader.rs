@@ -259,11 +259,16 @@ async fn fetch(
     response.partitions.into_iter().map(|fetched| fetched.map(portion)).collect()
 }
 
-/// Follows a topic until the stage's end, sometimes from the beginning again.
+/// Follows a topic until the stage's end: after a broken connection from where it stood, sometimes
+/// from the beginning again.
 pub(crate) async fn follow(stage: Stage, target: Target, mut random: fastrand::Rng) {
+    let mut reader = Reader::new(&stage, &target);
     while !stage.stop.started() {
         if let Some(connection) = stage.address.connect_within(REQUEST_TIMEOUT).await {
-            follow_on(&stage, &target, &connection, &mut random).await;
+            reader.follow_on(&connection, &mut random).await;
+        }
+        if random.u8(..8) == 0 {
+            reader = Reader::new(&stage, &target);
         }
         if !stage.pause(Duration::from_millis(100)).await {
             return;
@@ -271,24 +276,23 @@ pub(crate) async fn follow(stage: Stage, target: Target, mut random: fastrand::R
     }
 }
 
-/// Reads from the start until the connection breaks, or the reader has had enough.
-async fn follow_on(
-    stage: &Stage,
-    target: &Target,
-    connection: &Connection,
-    random: &mut fastrand::Rng,
-) {
-    let mut reader = Reader::new(stage, target);
-    for partition in 0..target.partitions {
-        if !reader.begin(connection, partition).await {
-            return;
+impl Reader {
+    /// Reads on until the connection breaks, or the reader has had enough of it.
+    async fn follow_on(&mut self, connection: &Connection, random: &mut fastrand::Rng) {
+        for partition in 0..self.target.partitions {
+            let is_known = self.positions.contains_key(&partition);
+            if !is_known && !self.begin(connection, partition).await {
+                return;
+            }
         }
-    }
-    loop {
-        let Progress::Read(_) = reader.poll(connection, Manner::any(random)).await else { return };
-        let pause = Duration::from_millis(random.u64(..500));
-        if !stage.pause(pause).await || random.u8(..50) == 0 {
-            return;
+        loop {
+            let Progress::Read(_) = self.poll(connection, Manner::any(random)).await else {
+                return;
+            };
+            let pause = Duration::from_millis(random.u64(..500));
+            if !self.stage.pause(pause).await || random.u8(..50) == 0 {
+                return;
+            }
         }
     }
 }

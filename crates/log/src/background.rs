@@ -140,6 +140,7 @@ impl Background {
         if !low && free < minimum {
             let text = format!("only {free} bytes are free, {minimum} are kept in reserve");
             tracing::error!("log accepts no writes: {text}");
+            LogMetrics::add(&self.shared.metrics.low_space, 1);
             self.shared.health.raise(Reason::LowSpace, text);
         } else if low && free >= minimum + minimum / 8 {
             tracing::warn!("log accepts writes again: {free} bytes are free");

@@ -26,6 +26,8 @@ pub struct LogMetrics {
     pub expired_bytes: AtomicU64,
     /// Writes or flushes that failed.
     pub write_failures: AtomicU64,
+    /// How often writes came to be refused because the device was nearly full.
+    pub low_space: AtomicU64,
     /// Write-ahead log files filled.
     pub rolls: AtomicU64,
     /// Checkpoints written.
