@@ -1,0 +1,55 @@
+"""What processes and the whole machine spend, from /proc."""
+
+import os
+import re
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+USER, SYSTEM = 11, 12  # fields of /proc/PID/stat, counted after the command's name
+BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq of /proc/stat
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[USER]) + int(fields[SYSTEM])) / TICKS
+
+
+def resident_mib(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def busy_seconds() -> float:
+    fields = Path("/proc/stat").read_text().split()[1:]
+    return sum(int(fields[field]) for field in BUSY) / TICKS
+
+
+def own_seconds() -> float:
+    """This process and the loads that it has waited for."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+@dataclass
+class Meter:
+    """Measures from its making: the CPU of a broker, and the cores that strangers used."""
+
+    pid: int
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+        self.broker = cpu_seconds(self.pid)
+        self.strangers = self._strangers()
+
+    def _strangers(self) -> float:
+        return busy_seconds() - cpu_seconds(self.pid) - own_seconds()
+
+    def broker_seconds(self) -> float:
+        return cpu_seconds(self.pid) - self.broker
+
+    def cores_of_others(self) -> float:
+        return (self._strangers() - self.strangers) / (time.monotonic() - self.began)
