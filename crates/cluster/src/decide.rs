@@ -1,6 +1,7 @@
 //! What to append for a request, decided on the state as it is. Nothing changes here: the records
 //! count once they stand on the chain, and then for every broker alike.
 
+mod acls;
 mod configs;
 mod topics;
 
@@ -10,6 +11,7 @@ use thalweg_types::{BrokerId, ProducerId};
 
 use crate::{ClusterError, ClusterId, ClusterState, FORMAT, Record};
 
+pub use acls::{ACL_TEXT_BYTES_MAX, ACLS_MAX};
 pub use topics::{Assignment, NewTopic, TopicDefaults};
 
 /// How many producer ids a broker reserves at a time, as in Kafka.

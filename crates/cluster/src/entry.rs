@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use thalweg_types::{BrokerId, ProducerId, TopicId, TopicName};
 
+use crate::acl::Acl;
 use crate::config::{Overrides, Scope};
 use crate::{ClusterError, ClusterId};
 
@@ -84,6 +85,10 @@ pub enum Record {
         /// The first free one.
         next: ProducerId,
     },
+    /// An ACL counts from here on.
+    AclCreated(Acl),
+    /// An ACL counts no more.
+    AclDeleted(Acl),
 }
 
 /// Something that has settings.

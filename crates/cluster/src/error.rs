@@ -4,6 +4,8 @@ use thalweg_types::{
     BrokerId, ErrorKind, InvalidTopicName, PARTITIONS_PER_TOPIC_MAX, TopicId, TopicName,
 };
 
+use crate::decide::ACLS_MAX;
+
 /// An error of the cluster's state machine. Texts are meant for the client that asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -120,6 +122,12 @@ pub enum ClusterError {
     /// Settings for a group without a name.
     #[error("a group's settings need the group's name")]
     UnnamedGroup,
+    /// Not an ACL that could be kept.
+    #[error("{0}")]
+    InvalidAcl(String),
+    /// There are as many ACLs as there may be.
+    #[error("there may be {ACLS_MAX} ACLs at most")]
+    TooManyAcls,
     /// All producer ids are given away.
     #[error("there are no producer ids left")]
     ProducerIdsExhausted,
@@ -157,7 +165,9 @@ impl ClusterError {
         match self {
             Self::UnknownTopic(_) | Self::UnknownTopicId(_) => ErrorKind::NotFound,
             Self::TopicExists(_) => ErrorKind::Exists,
-            Self::TooManyPartitions { .. } | Self::ProducerIdsExhausted => ErrorKind::Limit,
+            Self::TooManyPartitions { .. } | Self::TooManyAcls | Self::ProducerIdsExhausted => {
+                ErrorKind::Limit
+            }
             Self::Malformed(_) | Self::Inconsistent(_) => ErrorKind::Corrupt,
             _ => ErrorKind::Invalid,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thalweg_types::{BrokerId, PARTITIONS_PER_TOPIC_MAX, ProducerId, TopicId, TopicName};
 
+use crate::acl::Acls;
 use crate::config::{Layers, Lookup, Overrides};
 use crate::{ClusterError, ClusterId, Entry, FORMAT, Record, Resource};
 
@@ -39,7 +40,8 @@ pub struct Broker {
 
 static NONE: Overrides = Overrides::new();
 
-/// The cluster after some number of entries. Topics are shared, so that a copy is cheap.
+/// The cluster after some number of entries. Topics and ACLs are shared, so that
+/// a copy is cheap.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterState {
     id: Option<ClusterId>,
@@ -52,6 +54,7 @@ pub struct ClusterState {
     partitions: i64,
     configs: BTreeMap<Resource, Overrides>,
     next_producer_id: ProducerId,
+    acls: Arc<Acls>,
 }
 
 /// Questions.
@@ -99,6 +102,11 @@ impl ClusterState {
     /// The first producer id that no broker has reserved.
     pub fn next_producer_id(&self) -> ProducerId {
         self.next_producer_id
+    }
+
+    /// Who may do what.
+    pub fn acls(&self) -> &Arc<Acls> {
+        &self.acls
     }
 
     /// The topic whose name differs from `name` in `.` and `_` at most.
@@ -190,6 +198,16 @@ impl ClusterState {
                 self.next_producer_id = *next;
             }
             Record::ProducerIdsReserved { .. } => return inconsistent("producer ids go back"),
+            Record::AclCreated(acl) => {
+                if !Arc::make_mut(&mut self.acls).insert(acl) {
+                    return inconsistent("the ACL exists");
+                }
+            }
+            Record::AclDeleted(acl) => {
+                if !Arc::make_mut(&mut self.acls).remove(acl) {
+                    return inconsistent("the ACL to delete does not exist");
+                }
+            }
         }
         Ok(())
     }
@@ -292,6 +310,7 @@ impl ClusterState {
         if self.next_producer_id > ProducerId(0) {
             records.push(Record::ProducerIdsReserved { next: self.next_producer_id });
         }
+        records.extend(self.acls.iter().map(Record::AclCreated));
         Entry { records }
     }
 

@@ -1,3 +1,4 @@
+mod acls;
 mod decide;
 mod entry;
 mod model;

@@ -88,7 +88,7 @@ impl AsErrorCode for ClusterError {
             Self::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
             Self::UnknownTopicId(_) => ErrorCode::UnknownTopicId,
             Self::Partitions(_) | Self::NotAnIncrease { .. } => ErrorCode::InvalidPartitions,
-            Self::TooManyPartitions { .. } => ErrorCode::PolicyViolation,
+            Self::TooManyPartitions { .. } | Self::TooManyAcls => ErrorCode::PolicyViolation,
             Self::ReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
             Self::ReplicaAssignment(_) => ErrorCode::InvalidReplicaAssignment,
             Self::UnknownConfig { .. }
@@ -102,7 +102,8 @@ impl AsErrorCode for ClusterError {
             | Self::ReadOnlyConfig(_)
             | Self::PerBrokerConfig(_)
             | Self::UnknownBroker(_)
-            | Self::UnnamedGroup => ErrorCode::InvalidRequest,
+            | Self::UnnamedGroup
+            | Self::InvalidAcl(_) => ErrorCode::InvalidRequest,
             Self::ProducerIdsExhausted
             | Self::Encode(_)
             | Self::Malformed(_)

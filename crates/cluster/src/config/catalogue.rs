@@ -1,5 +1,6 @@
 //! The tables, and how to find an entry in them.
 
+mod acls;
 mod cluster;
 mod groups;
 mod inert;
@@ -44,6 +45,7 @@ impl Scope {
 pub(super) const TABLES: &[(Scope, &[Setting])] = &[
     (Scope::Topic, topic::SETTINGS),
     (Scope::Group, groups::OF_A_GROUP),
+    (Scope::Broker, acls::SETTINGS),
     (Scope::Broker, cluster::SETTINGS),
     (Scope::Broker, groups::SETTINGS),
     (Scope::Broker, inert::SETTINGS),

@@ -1,6 +1,7 @@
 //! Is a text a legal value of a setting?
 
 use super::setting::{Check, Setting, Type};
+use crate::acl::principals;
 
 /// The elements of a LIST value.
 pub fn elements(value: &str) -> impl Iterator<Item = &str> {
@@ -26,6 +27,8 @@ impl Setting {
             Check::Any | Check::NotEmpty => Ok(()),
             Check::Replicas => check_replicas(value),
             Check::OffsetReset => check_offset_reset(value),
+            Check::BuiltIn(class) => check_class(value, class),
+            Check::Principals => check_principals(value),
         }
     }
 
@@ -94,6 +97,20 @@ fn check_replicas(value: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("must be '*' or a list of partition:broker".to_owned())
+}
+
+fn check_class(value: &str, built_in: &str) -> Result<(), String> {
+    if ["", built_in].contains(&value.trim()) {
+        return Ok(());
+    }
+    Err(format!("classes are not loaded here: {built_in} is built in, and always on"))
+}
+
+fn check_principals(value: &str) -> Result<(), String> {
+    match principals(value).find(|principal| !principal.contains(':')) {
+        Some(wrong) => Err(format!("principal '{wrong}' is not of the form type:name")),
+        None => Ok(()),
+    }
 }
 
 fn check_offset_reset(value: &str) -> Result<(), String> {

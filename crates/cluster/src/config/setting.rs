@@ -80,6 +80,10 @@ pub enum Check {
     NotEmpty,
     /// `*`, or a list of `partition:broker`.
     Replicas,
+    /// Nothing, or the name of this class, which does the same as what is built in.
+    BuiltIn(&'static str),
+    /// Principals as `Type:name`, parted by semicolons.
+    Principals,
     /// `latest`, `earliest`, or `by_duration:` and an ISO 8601 duration.
     OffsetReset,
 }

@@ -108,6 +108,8 @@ mod catalogue {
     fn a_configuration_written_for_kafka_loads() {
         for (name, value) in [
             ("advertised.listeners", "PLAINTEXT://localhost:9092"),
+            ("allow.everyone.if.no.acl.found", "true"),
+            ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
             ("controller.listener.names", "CONTROLLER"),
             ("controller.quorum.bootstrap.servers", "localhost:9093"),
             ("delete.topic.enable", "true"),
@@ -134,6 +136,7 @@ mod catalogue {
             ("socket.receive.buffer.bytes", "102400"),
             ("socket.request.max.bytes", "104857600"),
             ("socket.send.buffer.bytes", "102400"),
+            ("super.users", "User:admin;User:CN=kafka,O=org"),
             ("transaction.state.log.min.isr", "1"),
             ("transaction.state.log.num.partitions", "8"),
             ("transaction.state.log.replication.factor", "1"),
@@ -156,15 +159,14 @@ mod catalogue {
             error,
             "unknown broker config name: num.partition; did you mean num.partitions?"
         );
-        for name in [
-            "authorizer.class.name",
-            "allow.everyone.if.no.acl.found",
-            "ssl.keystore.location",
-            "create.topic.policy.class.name",
-        ] {
+        for name in ["ssl.keystore.location", "create.topic.policy.class.name"] {
             let error = check_static(name, "true").unwrap_err();
             assert!(matches!(error, ClusterError::RefusedConfig { .. }), "{name}");
         }
+        let error = check_static("authorizer.class.name", "com.example.Mine").unwrap_err();
+        assert!(error.to_string().contains("StandardAuthorizer is built in"), "{error}");
+        let error = check_static("super.users", "User:a;admin").unwrap_err();
+        assert!(error.to_string().contains("'admin' is not of the form"), "{error}");
         assert!(check_static("num.partitions", "0").is_err());
         assert_eq!(check_static("num.partitions", "8").unwrap().value_type, Type::Int);
     }
@@ -390,7 +392,8 @@ mod alteration {
                 change("num.partitions", Set, "5"),
                 "cannot change while the broker runs",
             ),
-            (broker.clone(), change("super.users", Set, "a"), "not accepted"),
+            (broker.clone(), change("ssl.client.auth", Set, "a"), "not accepted"),
+            (broker.clone(), change("super.users", Set, "User:a"), "cannot change while"),
             (broker, change("retention.ms", Set, "5"), "did you mean log.retention.ms?"),
             (
                 Resource::Group("g".into()),

@@ -4,6 +4,7 @@ use std::path::Path;
 use thalweg_types::{BrokerId, ErrorKind, ProducerId, TopicName};
 
 use super::{create, started, topic_id};
+use crate::acl::{Acl, AclOperation, PatternType, Permission, ResourceType};
 use crate::{ClusterError, ClusterId, ClusterState, Entry, FORMAT, Record, Resource};
 
 /// One record of each type, with the name of its fixture.
@@ -32,7 +33,21 @@ fn one_of_each() -> Vec<(&'static str, Record)> {
         ("config_changed_all_brokers", changed(Resource::AllBrokers, None)),
         ("config_changed_group", changed(Resource::Group("g".to_owned()), Some("1000"))),
         ("producer_ids_reserved", Record::ProducerIdsReserved { next: ProducerId(1000) }),
+        ("acl_created", Record::AclCreated(an_acl())),
+        ("acl_deleted", Record::AclDeleted(an_acl())),
     ]
+}
+
+fn an_acl() -> Acl {
+    Acl {
+        resource_type: ResourceType::TransactionalId,
+        pattern_type: PatternType::Prefixed,
+        resource_name: "orders-".to_owned(),
+        principal: "User:ann".to_owned(),
+        host: "10.0.0.0/8".to_owned(),
+        operation: AclOperation::TwoPhaseCommit,
+        permission: Permission::Deny,
+    }
 }
 
 /// The fixtures are what version 1 wrote. They are never written anew: a change that breaks this
@@ -56,7 +71,7 @@ fn unknown_fields_are_ignored_and_unknown_records_are_not() {
         [Record::FormatRaised { format: 1 }]
     );
     for newer in [
-        r#"{"records":[{"acl_created":{"principal":"User:a"}}]}"#,
+        r#"{"records":[{"quota_changed":{"user":"a"}}]}"#,
         r#"{"records":[{"config_changed":{"resource":{"moon":1},"name":"a","value":null}}]}"#,
     ] {
         let error = Entry::decode(newer.as_bytes()).unwrap_err();
@@ -98,6 +113,7 @@ fn a_chain_that_contradicts_itself_is_not_followed() {
             value: None,
         },
         Record::ProducerIdsReserved { next: ProducerId(0) },
+        Record::AclDeleted(an_acl()),
     ];
     for record in contradictions {
         let text = format!("{record:?}");

@@ -5,6 +5,7 @@ use proptest::sample::select;
 use thalweg_types::{BrokerId, TopicId, TopicName};
 
 use super::{DEFAULTS, new_topic};
+use crate::acl::{Acl, AclFilter, any_acl};
 use crate::config::{Alteration, Operation};
 use crate::{ClusterId, ClusterState, Entry, NewTopic, Record, Resource, fuzz};
 
@@ -18,6 +19,8 @@ enum Request {
     AddPartitions { name: &'static str, count: i32 },
     Alter { resource: Resource, change: Alteration },
     ReserveProducerIds,
+    CreateAcl(Acl),
+    DeleteAcls(AclFilter),
 }
 
 fn names() -> impl Strategy<Value = &'static str> {
@@ -60,6 +63,13 @@ fn requests() -> impl Strategy<Value = Request> {
         (resources(), alterations())
             .prop_map(|(resource, change)| Request::Alter { resource, change }),
         Just(Request::ReserveProducerIds),
+        any_acl().prop_map(Request::CreateAcl),
+        any_acl().prop_map(|acl| {
+            Request::DeleteAcls(AclFilter {
+                principal: Some(acl.principal),
+                ..AclFilter::default()
+            })
+        }),
     ]
 }
 
@@ -82,6 +92,8 @@ fn decide(state: &ClusterState, request: Request) -> Vec<Record> {
         Request::AddPartitions { name, count } => state.add_partitions(name, count, &[], DEFAULTS),
         Request::Alter { resource, change } => state.alter_configs(&resource, &[change]),
         Request::ReserveProducerIds => state.reserve_producer_ids().map(|(_, records)| records),
+        Request::CreateAcl(acl) => state.create_acl(&acl),
+        Request::DeleteAcls(filter) => Ok(state.delete_acls(&[filter.clone(), filter]).1),
     };
     decided.unwrap_or_default()
 }

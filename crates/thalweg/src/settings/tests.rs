@@ -108,9 +108,9 @@ fn illegal_values_name_their_source_and_the_reason() {
 
 #[test]
 fn what_cannot_be_enforced_is_refused() {
-    for name in ["authorizer.class.name", "allow.everyone.if.no.acl.found"] {
-        let text = error(&sets(&[(name, "true")]));
-        assert!(text.contains(name) && text.contains("access control"), "{text}");
+    for (name, why) in [("authorizer.class.name", "built in"), ("ssl.client.auth", "encrypted")] {
+        let text = error(&sets(&[(name, "mine")]));
+        assert!(text.contains(name) && text.contains(why), "{text}");
     }
 }
 

@@ -9,16 +9,12 @@ pub struct Refusal {
     pub because: &'static str,
 }
 
-const NO_ACLS: &str = "there are no access control lists to enforce yet";
 const NO_TLS: &str = "connections are not encrypted yet";
 const NO_SASL: &str = "clients are not authenticated yet";
 const NO_PLUGINS: &str = "classes are not loaded here";
 const NO_TIERS: &str = "records are not copied to a remote store yet";
 
 const REFUSED: &[Refusal] = &[
-    Refusal { pattern: "authorizer.class.name", because: NO_ACLS },
-    Refusal { pattern: "allow.everyone.if.no.acl.found", because: NO_ACLS },
-    Refusal { pattern: "super.users", because: NO_ACLS },
     Refusal { pattern: "ssl.*", because: NO_TLS },
     Refusal { pattern: "sasl.*", because: NO_SASL },
     Refusal { pattern: "delegation.token.*", because: NO_SASL },
