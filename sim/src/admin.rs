@@ -7,7 +7,7 @@ use thalweg_broker::{Broker, BrokerError, NewTopic, OffsetSpec, Resource};
 use thalweg_records::Compression;
 use thalweg_types::{Offset, TopicName};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, session};
 use crate::producer::Producer;
 use crate::reader::{Manner, Progress, Reader};
 use crate::scenario::{Kind, ProducerPlan};
@@ -120,7 +120,7 @@ impl Admin {
             value: Some(value.clone()),
         };
         let work = |broker: Broker| async move {
-            broker.alter_configs(Resource::Topic(name), vec![change], false).await
+            broker.alter_configs(&session(), Resource::Topic(name), vec![change], false).await
         };
         let outcome = Outcome::from(connection.call(PATIENCE, work).await);
         match outcome {
@@ -150,7 +150,7 @@ impl Admin {
         self.stage.history.log_start(&topic, partition, before);
         let target = target.clone();
         let work = move |broker: Broker| async move {
-            broker.delete_records(target.key(), partition, Some(Offset(before))).await
+            broker.delete_records(&session(), target.key(), partition, Some(Offset(before))).await
         };
         match connection.call(PATIENCE, work).await {
             Some(Ok(start)) if start.0 < before => self.stage.history.complain(format_args!(

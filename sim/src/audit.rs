@@ -9,7 +9,7 @@ use thalweg_types::TopicName;
 
 use crate::admin::SHORT_LIVED;
 use crate::commits::Offsets;
-use crate::connection::Connection;
+use crate::connection::{Connection, session};
 use crate::group::Member;
 use crate::ledger::Presence;
 use crate::producer::Producer;
@@ -203,7 +203,7 @@ impl Audit {
         for (topic, setting, allowed) in self.stage.ledger.configs() {
             let Ok(name) = TopicName::new(&topic) else { continue };
             let work = |broker: Broker| async move {
-                let settings = broker.describe_configs(&Resource::Topic(name)).ok()?;
+                let settings = broker.describe_configs(&session(), &Resource::Topic(name)).ok()?;
                 settings.into_iter().find(|found| found.setting.name == setting)?.value
             };
             let found = connection.call(PATIENCE, work).await.flatten();

@@ -10,7 +10,7 @@ use thalweg_broker::{
 use thalweg_checker::{Commit, Event};
 use thalweg_types::{LeaderEpoch, Offset, TopicId, TopicName};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, session};
 use crate::stage::{Stage, Target};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -50,7 +50,7 @@ impl Offsets {
             require_stable: true,
         };
         let before: Vec<u64> = partitions.iter().map(|partition| self.seen(*partition)).collect();
-        let work = |broker: Broker| async move { broker.fetch_offsets(request).await };
+        let work = |broker: Broker| async move { broker.fetch_offsets(&session(), request).await };
         let fetched: Fetched = connection.call(REQUEST_TIMEOUT, work).await?;
         let fetched = match fetched {
             Ok(mut topics) => topics.pop()?.partitions,
@@ -94,7 +94,7 @@ impl Offsets {
             topics: vec![self.topic(items.collect())?],
         };
         self.note(positions, Event::Commit);
-        let work = |broker: Broker| async move { broker.commit_offsets(request).await };
+        let work = |broker: Broker| async move { broker.commit_offsets(&session(), request).await };
         let committed: Option<Committed> = connection.call(REQUEST_TIMEOUT, work).await;
         Some(match committed {
             None => {

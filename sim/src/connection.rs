@@ -2,17 +2,23 @@
 //! connections, which end with the incarnation.
 
 use std::future::Future;
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use thalweg_broker::Broker;
+use thalweg_broker::{Broker, Session};
 use thalweg_env::Env;
 use thalweg_env::simulated::SimWorld;
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that may be on their way on one connection.
 const PIPELINE_MAX: usize = 16;
+
+/// Who the clients are, to the broker.
+pub(crate) fn session() -> Session {
+    Session::anonymous("sim", Ipv4Addr::LOCALHOST.into(), "PLAINTEXT")
+}
 
 /// Where clients look for the broker. Cheap to clone.
 #[derive(Clone)]

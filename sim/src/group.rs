@@ -10,7 +10,7 @@ use thalweg_broker::{
 };
 
 use crate::commits::{CommitState, Offsets};
-use crate::connection::Connection;
+use crate::connection::{Connection, session};
 use crate::reader::{Manner, Progress, Reader};
 use crate::scenario::GroupPlan;
 use crate::stage::{Stage, Target};
@@ -121,7 +121,7 @@ impl Member {
             protocol: joined.protocol,
             assignments,
         };
-        let work = |broker: Broker| async move { broker.sync_group(request).await };
+        let work = |broker: Broker| async move { broker.sync_group(&session(), request).await };
         match connection.call(REBALANCE_PATIENCE, work).await {
             None => Err(Setback::Retry),
             Some(Ok(synced)) => {
@@ -134,7 +134,7 @@ impl Member {
     async fn join(&mut self, connection: &Connection) -> Result<Joined, Setback> {
         loop {
             let request = self.join_request();
-            let work = |broker: Broker| async move { broker.join_group(request).await };
+            let work = |broker: Broker| async move { broker.join_group(&session(), request).await };
             match connection.call(REBALANCE_PATIENCE, work).await {
                 None => return Err(Setback::Retry),
                 Some(Ok(joined)) => {
@@ -229,7 +229,7 @@ impl Member {
             member_id: self.id.clone(),
             instance_id: self.instance_id.clone(),
         };
-        let work = |broker: Broker| async move { broker.heartbeat(request).await };
+        let work = |broker: Broker| async move { broker.heartbeat(&session(), request).await };
         match connection.call(REQUEST_TIMEOUT, work).await {
             None => Err(Setback::Retry),
             Some(Ok(())) => Ok(()),
@@ -244,7 +244,7 @@ impl Member {
         }
         let leaver = Leaver { member_id: self.id.clone(), instance_id: None, reason: None };
         let request = LeaveGroup { group_id: self.group.clone(), members: vec![leaver] };
-        let work = |broker: Broker| async move { broker.leave_group(request).await };
+        let work = |broker: Broker| async move { broker.leave_group(&session(), request).await };
         let _ = connection.call(REQUEST_TIMEOUT, work).await;
     }
 

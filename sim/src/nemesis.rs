@@ -10,6 +10,7 @@ use thalweg_env::simulated::{Crash, Failure, Operation, SimWorld};
 use thalweg_env::{Env, Instant};
 use thalweg_types::LeaderEpoch;
 
+use crate::connection::session;
 use crate::counts::Counts;
 use crate::scenario::{Faults, Kind};
 use crate::stage::Stage;
@@ -206,7 +207,7 @@ impl Nemesis {
                     isolation: Isolation::ReadUncommitted,
                     current_leader_epoch: LeaderEpoch::NONE,
                 };
-                let Ok(end) = broker.list_offset(asked).await else { continue };
+                let Ok(end) = broker.list_offset(&session(), asked).await else { continue };
                 let topic = plan.name.as_str().into();
                 self.stage.history.add(&Event::Cut { topic, partition, offset: end.offset.0 });
             }

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use thalweg_broker::{AppendOptions, Broker, BrokerError, ProducerError, Session};
+use thalweg_broker::{AppendOptions, Broker, BrokerError, ProducerError};
 use thalweg_checker::{Event, Value};
 use thalweg_env::Instant;
 use thalweg_records::BatchBuilder;
 use thalweg_types::{ProducerEpoch, ProducerId, Sequence, Timestamp};
 
-use crate::connection::{Connection, Reply, ReplyTo};
+use crate::connection::{Connection, Reply, ReplyTo, session};
 use crate::payload;
 use crate::scenario::{BODY_MAX, Kind, ProducerPlan};
 use crate::stage::{Stage, Target};
@@ -143,7 +143,7 @@ impl Producer {
 
     async fn new_id(&mut self) -> Option<ProducerId> {
         let connection = self.connection().await?;
-        let work = |broker: Broker| async move { broker.allocate_producer_id().await };
+        let work = |broker: Broker| async move { broker.allocate_producer_id(&session()).await };
         let answer = connection.call(REQUEST_TIMEOUT, work).await;
         let Some(Ok((id, _))) = answer else {
             self.connection = None;
@@ -347,14 +347,8 @@ async fn append(
     bytes: BytesMut,
     reply_to: ReplyTo<Answer>,
 ) {
-    let session = Session {
-        principal: "User:ANONYMOUS".into(),
-        client_id: "sim".into(),
-        client_host: "/127.0.0.1".into(),
-        listener: "PLAINTEXT".into(),
-    };
     let options = AppendOptions::default();
-    match broker.append(&session, target.key(), partition, bytes, options).await {
+    match broker.append(&session(), target.key(), partition, bytes, options).await {
         Err(error) => reply_to.send(Answer::Refused(error)),
         Ok(appended) => {
             let base = appended.base_offset.0;

@@ -11,7 +11,7 @@ use thalweg_checker::Event;
 use thalweg_records::{Batch, BatchReader, RecordsError};
 use thalweg_types::{LeaderEpoch, Offset};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, session};
 use crate::payload;
 use crate::scenario::{BODY_MAX, Kind};
 use crate::stage::{Stage, Target};
@@ -126,7 +126,7 @@ impl Reader {
                 isolation: Isolation::ReadUncommitted,
                 current_leader_epoch: LeaderEpoch::NONE,
             };
-            broker.list_offset(asked).await.map(|found| found.offset.0)
+            broker.list_offset(&session(), asked).await.map(|found| found.offset.0)
         };
         connection.call(REQUEST_TIMEOUT, work).await
     }
@@ -250,7 +250,7 @@ async fn fetch(
         wait_max: manner.wait_max,
         isolation: Isolation::ReadUncommitted,
     };
-    let response = broker.fetch(&request).await;
+    let response = broker.fetch(&session(), &request).await;
     let portion = |fetched: thalweg_broker::Fetched| Portion {
         parts: fetched.records.parts,
         high_watermark: fetched.high_watermark.0,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thalweg_broker::{Broker, BrokerError, ClusterError, NewTopic, TopicKey};
 use thalweg_types::TopicId;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, session};
 use crate::ledger::Presence;
 use crate::stage::Stage;
 
@@ -41,7 +41,7 @@ pub(crate) async fn create(
     stage.ledger.topic(&new.name, Presence::Unclear);
     let asked = new.clone();
     let work = |broker: Broker| async move {
-        let mut created = broker.create_topics(vec![asked], false).await?;
+        let mut created = broker.create_topics(&session(), vec![asked], false).await?;
         created.pop().unwrap_or(Err(BrokerError::Closing)).map(|topic| topic.id)
     };
     let outcome = Outcome::from(connection.call(PATIENCE, work).await);
@@ -80,7 +80,7 @@ pub(crate) async fn delete(stage: &Stage, connection: &Connection, name: &str) {
     stage.ledger.topic(name, Presence::Unclear);
     let asked = name.to_owned();
     let work = |broker: Broker| async move {
-        let mut deleted = broker.delete_topics(&[TopicKey::Name(&asked)]).await?;
+        let mut deleted = broker.delete_topics(&session(), &[TopicKey::Name(&asked)]).await?;
         deleted.pop().unwrap_or(Err(BrokerError::Closing))
     };
     match (Outcome::from(connection.call(PATIENCE, work).await), before) {

@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use thalweg_cluster::acl::AclOperation;
 use thalweg_cluster::config::{Alteration, Lookup, Overrides, Source, check_static};
 use thalweg_cluster::{ClusterError, ClusterState, Resource};
 
-use crate::{Broker, BrokerError, TopicKey};
+use crate::{Broker, BrokerError, Session, TopicKey};
 
 impl Broker {
     /// Every setting of a resource, with its value, where that comes from, and what else is set.
     /// Of the defaults for all brokers only those that are set.
-    pub fn describe_configs(&self, resource: &Resource) -> Result<Vec<Lookup>, BrokerError> {
+    pub fn describe_configs(
+        &self,
+        session: &Session,
+        resource: &Resource,
+    ) -> Result<Vec<Lookup>, BrokerError> {
         let table = self.table();
+        table.authorize_configs(session, AclOperation::DescribeConfigs, resource)?;
         match resource {
             Resource::Topic(name) => {
                 table.topic(TopicKey::Name(name.as_str()))?;
@@ -38,10 +44,12 @@ impl Broker {
     /// be done. Changes survive a restart.
     pub async fn alter_configs(
         &self,
+        session: &Session,
         resource: Resource,
         changes: Vec<Alteration>,
         validate_only: bool,
     ) -> Result<(), BrokerError> {
+        self.table().authorize_configs(session, AclOperation::AlterConfigs, &resource)?;
         let decide =
             move |state: &ClusterState| Ok(((), state.alter_configs(&resource, &changes)?));
         if validate_only {
@@ -53,10 +61,12 @@ impl Broker {
     /// Gives a resource these settings and no others, or only says whether it could be done.
     pub async fn replace_configs(
         &self,
+        session: &Session,
         resource: Resource,
         values: BTreeMap<String, Option<String>>,
         validate_only: bool,
     ) -> Result<(), BrokerError> {
+        self.table().authorize_configs(session, AclOperation::AlterConfigs, &resource)?;
         let decide =
             move |state: &ClusterState| Ok(((), state.replace_configs(&resource, &values)?));
         if validate_only {

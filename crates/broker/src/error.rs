@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use thalweg_bucket::BucketError;
 use thalweg_cluster::ClusterError;
+use thalweg_cluster::acl::ResourceType;
 use thalweg_frame::FrameError;
 use thalweg_groups::GroupError;
 use thalweg_log::{AppendError, LogError, ProducerError};
@@ -16,6 +17,9 @@ use thalweg_types::{BrokerId, ErrorKind, InvalidTopicName, LeaderEpoch, Offset, 
 /// what a caller should do.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
+    /// The client may not do this with a resource of that type. Which one, it has to know itself.
+    #[error("{0} authorization failed")]
+    Unauthorized(ResourceType),
     /// No topic of that name, or no such partition of it.
     #[error("this server does not host this topic-partition")]
     UnknownTopicOrPartition,
@@ -163,7 +167,8 @@ impl BrokerError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::UnknownTopicOrPartition | Self::UnknownTopicId => ErrorKind::NotFound,
-            Self::InvalidTopicName(_)
+            Self::Unauthorized(_)
+            | Self::InvalidTopicName(_)
             | Self::InternalTopic(_)
             | Self::TopicDeletionDisabled
             | Self::Policy(_)

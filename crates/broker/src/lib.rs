@@ -4,6 +4,8 @@
 //! protocol's requests into its methods and the outcomes back; they name no store and decide nothing.
 //! The README says which part does what.
 
+mod access;
+mod acls;
 mod append;
 mod broker;
 mod clock;
@@ -48,7 +50,7 @@ pub use verify::{Verification, verify};
 
 // The words of the rules and stores beneath that requests and outcomes are made of, so that a door
 // needs no other crate.
-pub use thalweg_cluster::{Assignment, ClusterError, NewTopic, Resource, config, is_internal};
+pub use thalweg_cluster::{Assignment, ClusterError, NewTopic, Resource, acl, config, is_internal};
 pub use thalweg_groups::{
     CommitPartition, DeleteGroups, DeletedGroup, DescribeGroups, DescribedGroup, DescribedMember,
     FetchedOffset, GroupError, GroupId, GroupState, GroupType, Heartbeat, InstanceId, JoinGroup,

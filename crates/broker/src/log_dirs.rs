@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{Broker, Topic};
+use thalweg_cluster::acl::{AclOperation, AclTarget};
+
+use crate::{Broker, BrokerError, Session, Topic};
 
 /// The data directory as Kafka's tools see a log directory.
 #[derive(Clone, Debug)]
@@ -28,7 +30,13 @@ pub struct PartitionSize {
 }
 
 impl Broker {
-    /// The data directory and what each partition takes of it.
+    /// The data directory and what each partition takes of it, for a client.
+    pub async fn describe_log_dir(&self, session: &Session) -> Result<LogDir, BrokerError> {
+        self.table().authorize(session, AclOperation::Describe, AclTarget::CLUSTER)?;
+        Ok(self.log_dir().await)
+    }
+
+    /// The same for the process itself.
     pub async fn log_dir(&self) -> LogDir {
         let (disk, path) = (self.shared.env.disk(), self.shared.options.data_dir.clone());
         let on = path.clone();

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use thalweg_cluster::acl::AclOperation;
 use thalweg_log::{Partition, Producer, TimestampOffset};
 use thalweg_types::{LeaderEpoch, Offset, ProducerId, Timestamp};
 
 use crate::fetch::{EpochEnd, check_epoch};
-use crate::{Broker, BrokerError, Isolation, TopicKey};
+use crate::{Broker, BrokerError, Isolation, Session, TopicKey};
 
 /// Which offset is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +67,14 @@ pub struct ListOffset<'a> {
 
 impl Broker {
     /// Looks up an offset.
-    pub async fn list_offset(&self, asked: ListOffset<'_>) -> Result<ListedOffset, BrokerError> {
-        let partition = self.table().partition(asked.topic, asked.partition)?.clone();
+    pub async fn list_offset(
+        &self,
+        session: &Session,
+        asked: ListOffset<'_>,
+    ) -> Result<ListedOffset, BrokerError> {
+        let table = self.table();
+        let topic = table.describe_topic(session, asked.topic)?;
+        let partition = topic.partition(asked.partition)?.clone();
         check_epoch(&partition, asked.current_leader_epoch)?;
         let watermarks = partition.watermarks();
         Ok(match asked.spec {
@@ -101,13 +108,14 @@ impl Broker {
     /// that are not of this log (KIP-320).
     pub fn end_of_epoch(
         &self,
+        session: &Session,
         topic: TopicKey<'_>,
         partition: i32,
         current: LeaderEpoch,
         asked: LeaderEpoch,
     ) -> Result<EpochEnd, BrokerError> {
         let table = self.table();
-        let partition = table.partition(topic, partition)?;
+        let partition = table.describe_topic(session, topic)?.partition(partition)?;
         check_epoch(partition, current)?;
         Ok(partition.end_of_epoch(asked).map_or(EpochEnd::UNKNOWN, |(leader_epoch, end_offset)| {
             EpochEnd { leader_epoch, end_offset }
@@ -118,12 +126,13 @@ impl Broker {
     /// which is durable then.
     pub async fn delete_records(
         &self,
+        session: &Session,
         topic: TopicKey<'_>,
         partition: i32,
         before: Option<Offset>,
     ) -> Result<Offset, BrokerError> {
         let table = self.table();
-        let topic = table.topic(topic)?;
+        let topic = table.authorized_topic(session, AclOperation::Delete, topic)?;
         let partition = topic.partition(partition)?.clone();
         if topic.is_internal() {
             return Err(BrokerError::InternalTopic(topic.name().clone()));
@@ -142,10 +151,13 @@ impl Broker {
     /// Idempotent producers that have written to a partition lately.
     pub fn producers(
         &self,
+        session: &Session,
         topic: TopicKey<'_>,
         partition: i32,
     ) -> Result<Vec<(ProducerId, Producer)>, BrokerError> {
-        Ok(self.table().partition(topic, partition)?.producers())
+        let table = self.table();
+        let found = table.authorized_partition(session, AclOperation::Read, topic, partition);
+        Ok(found?.producers())
     }
 }
 

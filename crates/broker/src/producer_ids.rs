@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use thalweg_types::{ProducerEpoch, ProducerId};
 
-use crate::{Broker, BrokerError};
+use crate::{Broker, BrokerError, Session};
 
 /// Ids that the chain has given to this broker and that nobody has yet. What is left over at a
 /// crash is never used.
@@ -29,7 +29,11 @@ impl ProducerIds {
 
 impl Broker {
     /// An id that no producer of the cluster has or had, with its first epoch.
-    pub async fn allocate_producer_id(&self) -> Result<(ProducerId, ProducerEpoch), BrokerError> {
+    pub async fn allocate_producer_id(
+        &self,
+        session: &Session,
+    ) -> Result<(ProducerId, ProducerEpoch), BrokerError> {
+        self.authorize_idempotent_write(session)?;
         loop {
             if let Some(id) = self.shared.producer_ids.take() {
                 return Ok((id, ProducerEpoch(0)));

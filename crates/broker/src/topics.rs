@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use thalweg_cluster::acl::{AclOperation, AclTarget, ResourceType};
 use thalweg_cluster::config::{Layers, Lookup, Scope};
 use thalweg_cluster::{
-    ClusterError, ClusterState, Entry, NewTopic, Record, Resource, TopicDefaults, is_internal,
+    ClusterError, ClusterState, NewTopic, Record, Resource, TopicDefaults, is_internal,
 };
 use thalweg_types::{BrokerId, TopicId, TopicName};
 
-use crate::metadata::TableBuilder;
-use crate::{Broker, BrokerError, Topic, TopicKey};
+use crate::metadata::{Outcomes, TableBuilder, each};
+use crate::{Broker, BrokerError, ClusterTable, Session, Topic, TopicKey};
 
 /// The topic in which groups and their offsets are kept.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -29,8 +30,8 @@ pub struct CreatedTopic {
     pub partitions: i32,
     /// How many copies it reports.
     pub replication_factor: i16,
-    /// Its configuration.
-    pub configs: Vec<Lookup>,
+    /// Its configuration, if the client may look at it.
+    pub configs: Option<Vec<Lookup>>,
 }
 
 /// A topic that is gone.
@@ -41,9 +42,6 @@ pub struct DeletedTopic {
     /// Its id.
     pub id: TopicId,
 }
-
-/// What became of each item of a request.
-type Outcomes<T> = Vec<Result<T, BrokerError>>;
 
 /// Decides on several items at once.
 trait Decide<T>:
@@ -60,8 +58,31 @@ impl<T, F> Decide<T> for F where
 /// do not know.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Creator {
-    Client,
+    /// A client, with these rights.
+    Client {
+        /// To create the topic.
+        create: bool,
+        /// To look at its configuration.
+        describe_configs: bool,
+    },
     Broker,
+}
+
+impl Creator {
+    fn client(table: &ClusterTable, session: &Session, name: &str) -> Self {
+        let target = AclTarget::topic(name);
+        Self::Client {
+            create: table.authorize_creation(session, name).is_ok(),
+            describe_configs: table.allows(session, AclOperation::DescribeConfigs, target),
+        }
+    }
+}
+
+/// A topic to be created.
+struct Creation {
+    topic: NewTopic,
+    id: TopicId,
+    creator: Creator,
 }
 
 impl Broker {
@@ -69,10 +90,16 @@ impl Broker {
     /// when this returns. The outer error means that none of them is known to be.
     pub async fn create_topics(
         &self,
+        session: &Session,
         topics: Vec<NewTopic>,
         validate_only: bool,
     ) -> Result<Vec<Result<CreatedTopic, BrokerError>>, BrokerError> {
-        let decide = self.creation(topics, Creator::Client);
+        let table = self.table();
+        let creation = |topic: NewTopic| {
+            let creator = Creator::client(&table, session, &topic.name);
+            self.creation(topic, creator)
+        };
+        let decide = self.decide_on(topics.into_iter().map(creation).collect());
         if !validate_only {
             return Ok(self.shared.metadata.propose(decide).await?.0);
         }
@@ -81,24 +108,29 @@ impl Broker {
         Ok(outcomes)
     }
 
+    fn creation(&self, topic: NewTopic, creator: Creator) -> Creation {
+        Creation { topic, id: TopicId::from_random(self.shared.env.random_bytes()), creator }
+    }
+
     /// The decision that creates topics.
-    fn creation(&self, topics: Vec<NewTopic>, creator: Creator) -> impl Decide<CreatedTopic> {
-        let env = &self.shared.env;
-        let items: Vec<_> = topics
-            .into_iter()
-            .map(|topic| (topic, TopicId::from_random(env.random_bytes())))
-            .collect();
+    fn decide_on(&self, creations: Vec<Creation>) -> impl Decide<CreatedTopic> {
         let builder = self.shared.builder.clone();
         move |state: &ClusterState| {
-            each(state, &items, |state, (new, id)| create(state, &builder, new, *id, creator))
+            each(state, &creations, |state, creation| create(state, &builder, creation))
         }
     }
 
     /// The topic `name`; if there is none, creates it as the broker's configuration has it, or
     /// refuses if that forbids it. Of several callers one creates it and all get it.
-    pub async fn auto_create_topic(&self, name: &str) -> Result<Arc<Topic>, BrokerError> {
-        if let Ok(topic) = self.table().topic(TopicKey::Name(name)) {
-            return Ok(topic.clone());
+    pub async fn auto_create_topic(
+        &self,
+        session: &Session,
+        name: &str,
+    ) -> Result<Arc<Topic>, BrokerError> {
+        let table = self.table();
+        match table.describe_topic(session, TopicKey::Name(name)) {
+            Err(BrokerError::UnknownTopicOrPartition) => {}
+            found => return found.cloned(),
         }
         let is_wanted = match name {
             OFFSETS_TOPIC => true,
@@ -107,7 +139,17 @@ impl Broker {
         if !is_wanted {
             return Err(BrokerError::UnknownTopicOrPartition);
         }
-        let decide = self.creation(vec![self.default_topic(name)], Creator::Broker);
+        table.authorize_creation(session, name)?;
+        self.default_topic(name).await
+    }
+
+    /// The topic `name`, created with the defaults if there is none.
+    async fn default_topic(&self, name: &str) -> Result<Arc<Topic>, BrokerError> {
+        if let Ok(topic) = self.table().topic(TopicKey::Name(name)) {
+            return Ok(topic.clone());
+        }
+        let creation = self.creation(self.defaults_of(name), Creator::Broker);
+        let decide = self.decide_on(vec![creation]);
         let (mut outcomes, table) = self.shared.metadata.propose(decide).await?;
         match outcomes.pop() {
             // Another caller was faster.
@@ -120,13 +162,16 @@ impl Broker {
     /// Deletes topics with all that they hold, and the offsets that groups have committed for them.
     pub async fn delete_topics(
         &self,
+        session: &Session,
         topics: &[TopicKey<'_>],
     ) -> Result<Vec<Result<DeletedTopic, BrokerError>>, BrokerError> {
         if !self.setting_bool("delete.topic.enable") {
             return Ok(topics.iter().map(|_| Err(BrokerError::TopicDeletionDisabled)).collect());
         }
-        let keys: Vec<OwnedKey> = topics.iter().map(|key| (*key).into()).collect();
-        let decide = move |state: &ClusterState| each(state, &keys, delete);
+        let table = self.table();
+        let deletions: Vec<Deletion> =
+            topics.iter().map(|key| Deletion::new(&table, session, *key)).collect();
+        let decide = move |state: &ClusterState| each(state, &deletions, delete);
         Ok(self.shared.metadata.propose(decide).await?.0)
     }
 
@@ -134,11 +179,13 @@ impl Broker {
     /// new one shall be, or is empty.
     pub async fn add_partitions(
         &self,
+        session: &Session,
         name: &str,
         count: i32,
         assignments: Vec<Vec<BrokerId>>,
         validate_only: bool,
     ) -> Result<(), BrokerError> {
+        self.table().authorize(session, AclOperation::Alter, AclTarget::topic(name))?;
         if is_internal(name) {
             let name = TopicName::new(name)?;
             return Err(BrokerError::InternalTopic(name));
@@ -155,7 +202,7 @@ impl Broker {
     }
 
     /// What a topic is that nobody has said anything about.
-    fn default_topic(&self, name: &str) -> NewTopic {
+    fn defaults_of(&self, name: &str) -> NewTopic {
         let mut new = NewTopic {
             name: name.to_owned(),
             partitions: -1,
@@ -181,7 +228,29 @@ impl Broker {
 
     /// The offsets topic, created if need be.
     pub(crate) async fn offsets_topic(&self) -> Result<Arc<Topic>, BrokerError> {
-        self.auto_create_topic(OFFSETS_TOPIC).await
+        self.default_topic(OFFSETS_TOPIC).await
+    }
+}
+
+/// A topic to be deleted, with the rights of who asks.
+struct Deletion {
+    key: OwnedKey,
+    delete: bool,
+    describe: bool,
+}
+
+impl Deletion {
+    fn new(table: &ClusterTable, session: &Session, key: TopicKey<'_>) -> Self {
+        let may = |operation| {
+            let topic = table.authorized_topic(session, operation, key);
+            !matches!(topic, Err(BrokerError::Unauthorized(_)))
+        };
+        let any = table.grants_cluster(session, AclOperation::Delete);
+        Self {
+            key: key.into(),
+            delete: any || may(AclOperation::Delete),
+            describe: any || may(AclOperation::Describe),
+        }
     }
 }
 
@@ -200,40 +269,22 @@ impl From<TopicKey<'_>> for OwnedKey {
     }
 }
 
-/// Decides on each item on what those before it lead to, and collects the records.
-fn each<I, T>(
-    state: &ClusterState,
-    items: &[I],
-    decide: impl Fn(&ClusterState, &I) -> Result<(T, Vec<Record>), BrokerError>,
-) -> Result<(Outcomes<T>, Vec<Record>), BrokerError> {
-    let mut state = state.clone();
-    let mut all = Vec::new();
-    let mut outcomes = Vec::with_capacity(items.len());
-    for item in items {
-        outcomes.push(match decide(&state, item) {
-            Ok((outcome, records)) => {
-                let entry = Entry { records };
-                state.replay(&entry)?;
-                all.extend(entry.records);
-                Ok(outcome)
-            }
-            Err(refusal) => Err(refusal),
-        });
-    }
-    Ok((outcomes, all))
-}
-
 fn create(
     state: &ClusterState,
     builder: &TableBuilder,
-    new: &NewTopic,
-    id: TopicId,
-    creator: Creator,
+    creation: &Creation,
 ) -> Result<(CreatedTopic, Vec<Record>), BrokerError> {
-    if creator == Creator::Client && is_internal(&new.name) {
-        return Err(BrokerError::InternalTopic(TopicName::new(&new.name)?));
+    let Creation { topic, id, creator } = creation;
+    match creator {
+        Creator::Client { create: false, .. } => {
+            return Err(BrokerError::Unauthorized(ResourceType::Topic));
+        }
+        Creator::Client { .. } if is_internal(&topic.name) => {
+            return Err(BrokerError::InternalTopic(TopicName::new(&topic.name)?));
+        }
+        Creator::Client { .. } | Creator::Broker => {}
     }
-    let records = state.create_topic(id, new, defaults(builder, state))?;
+    let records = state.create_topic(*id, topic, defaults(builder, state))?;
     let Some(Record::TopicCreated { name, partitions, replication_factor, configs, .. }) =
         records.first()
     else {
@@ -241,24 +292,32 @@ fn create(
     };
     let statics = builder.statics();
     let layers = state.layers(&Resource::Topic(name.clone()), builder.node, &statics);
+    let shows_configs = matches!(creator, Creator::Client { describe_configs: true, .. });
     let created = CreatedTopic {
         name: name.clone(),
-        id,
+        id: *id,
         partitions: *partitions,
         replication_factor: *replication_factor,
-        configs: Layers { own: configs, ..layers }.describe(Scope::Topic),
+        configs: shows_configs.then(|| Layers { own: configs, ..layers }.describe(Scope::Topic)),
     };
     Ok((created, records))
 }
 
 fn delete(
     state: &ClusterState,
-    key: &OwnedKey,
+    deletion: &Deletion,
 ) -> Result<(DeletedTopic, Vec<Record>), BrokerError> {
-    let facts = match key {
+    let unauthorized = BrokerError::Unauthorized(ResourceType::Topic);
+    if !deletion.describe {
+        return Err(unauthorized);
+    }
+    let facts = match &deletion.key {
         OwnedKey::Name(name) => state.topic(name).ok_or(BrokerError::UnknownTopicOrPartition)?,
         OwnedKey::Id(id) => state.topic_by_id(*id).ok_or(BrokerError::UnknownTopicId)?,
     };
+    if !deletion.delete {
+        return Err(unauthorized);
+    }
     if is_internal(facts.name.as_str()) {
         return Err(BrokerError::InternalTopic(facts.name.clone()));
     }

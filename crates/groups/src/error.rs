@@ -62,6 +62,12 @@ pub enum GroupError {
     /// A transaction that commits this offset is open.
     #[error("a transactional commit of the offset is pending")]
     UnstableOffsetCommit,
+    /// The client may not do this with the group. The broker says so, not its coordinator.
+    #[error("group authorization failed")]
+    GroupAuthorizationFailed,
+    /// The client may not know of the topic. The broker says so, not the group's coordinator.
+    #[error("topic authorization failed")]
+    TopicAuthorizationFailed,
     /// The group's record would exceed the largest record; Kafka has no better code.
     #[error("the group's metadata exceeds the largest record")]
     UnknownServerError,
@@ -88,7 +94,9 @@ impl GroupError {
             | Self::GroupSubscribedToTopic
             | Self::IllegalGeneration
             | Self::InconsistentGroupProtocol
-            | Self::InvalidSessionTimeout => ErrorKind::Invalid,
+            | Self::InvalidSessionTimeout
+            | Self::GroupAuthorizationFailed
+            | Self::TopicAuthorizationFailed => ErrorKind::Invalid,
         }
     }
 }

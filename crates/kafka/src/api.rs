@@ -7,6 +7,7 @@
 // Handlers have one shape, whether they wait for something or not.
 #![allow(clippy::unused_async)]
 
+mod acl_codes;
 mod authorized_operations;
 mod config_values;
 mod duplicates;
@@ -78,6 +79,9 @@ apis! {
         DeleteRecords by delete_records,
         InitProducerId by init_producer_id,
         OffsetForLeaderEpoch by offset_for_leader_epoch,
+        DescribeAcls by describe_acls,
+        CreateAcls by create_acls,
+        DeleteAcls by delete_acls,
         DescribeConfigs by describe_configs,
         AlterConfigs by alter_configs,
         DescribeLogDirs by describe_log_dirs,
@@ -96,9 +100,6 @@ apis! {
         EndTxn,
         WriteTxnMarkers,
         TxnOffsetCommit,
-        DescribeAcls,
-        CreateAcls,
-        DeleteAcls,
         AlterReplicaLogDirs,
         SaslAuthenticate,
         CreateDelegationToken,

@@ -38,9 +38,6 @@ const DECODED_BYTES_PER_BYTE: usize = 16;
 /// What a small request may become in any case.
 const DECODED_BYTES_MIN: usize = 64 << 10;
 
-/// The principal of those who were not asked who they are.
-const ANONYMOUS: &str = "User:ANONYMOUS";
-
 /// A connection that is being served.
 pub(crate) struct Connection {
     door: Arc<Door>,
@@ -54,13 +51,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub fn new(door: Arc<Door>, endpoint: Arc<Endpoint>, peer: IpAddr, stop: Shutdown) -> Self {
-        let session = Session {
-            principal: ANONYMOUS.into(),
-            client_id: "".into(),
-            // As Kafka prints an address that has no name.
-            client_host: format!("/{peer}").into(),
-            listener: endpoint.name.clone(),
-        };
+        let session = Session::anonymous("", peer, endpoint.name.clone());
         let room = MemoryBudget::new(REPLY_QUEUE_BYTES);
         Self { door, client: Arc::new(Client::new(endpoint)), session, room, stop }
     }

@@ -2,6 +2,7 @@
 //!
 //! Each source has one exhaustive match, so that a new error does not compile without an answer.
 
+use thalweg_broker::acl::ResourceType;
 use thalweg_broker::{
     BrokerError, ClusterError, Fault, GroupError, JoinRefusal, ProducerError, RecordsError,
 };
@@ -31,6 +32,7 @@ impl AsErrorCode for ErrorCode {
 impl AsErrorCode for BrokerError {
     fn error_code(&self) -> ErrorCode {
         match self {
+            Self::Unauthorized(resource_type) => resource_type.error_code(),
             Self::UnknownTopicOrPartition => ErrorCode::UnknownTopicOrPartition,
             Self::UnknownTopicId => ErrorCode::UnknownTopicId,
             Self::InvalidTopicName(_) | Self::InternalTopic(_) => ErrorCode::InvalidTopicException,
@@ -55,6 +57,20 @@ impl AsErrorCode for BrokerError {
             | Self::OtherNode { .. }
             | Self::Format { .. }
             | Self::DataDir { .. } => ErrorCode::UnknownServerError,
+        }
+    }
+}
+
+/// The error of who may not do something with a resource of the type.
+impl AsErrorCode for ResourceType {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Topic => ErrorCode::TopicAuthorizationFailed,
+            Self::Group => ErrorCode::GroupAuthorizationFailed,
+            // Kafka has no code for users.
+            Self::Cluster | Self::User => ErrorCode::ClusterAuthorizationFailed,
+            Self::TransactionalId => ErrorCode::TransactionalIdAuthorizationFailed,
+            Self::DelegationToken => ErrorCode::DelegationTokenAuthorizationFailed,
         }
     }
 }
@@ -136,6 +152,8 @@ impl AsErrorCode for GroupError {
             Self::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
             Self::InvalidCommitOffsetSize => ErrorCode::InvalidCommitOffsetSize,
             Self::UnstableOffsetCommit => ErrorCode::UnstableOffsetCommit,
+            Self::GroupAuthorizationFailed => ErrorCode::GroupAuthorizationFailed,
+            Self::TopicAuthorizationFailed => ErrorCode::TopicAuthorizationFailed,
             Self::UnknownServerError => ErrorCode::UnknownServerError,
         }
     }

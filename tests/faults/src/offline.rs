@@ -1,10 +1,11 @@
 //! Reading a data directory without a process around it: thousands of openings a minute.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use thalweg_broker::{
     Broker, BrokerOptions, FetchPartition, FetchRequest, Isolation, ListOffset, OffsetSpec,
-    TopicKey,
+    Session, TopicKey,
 };
 use thalweg_env::Env;
 use thalweg_records::BatchReader;
@@ -42,6 +43,11 @@ async fn read_all(broker: &Broker) -> Result<Contents, Failure> {
     Ok(contents)
 }
 
+/// Who reads, to the broker.
+fn session() -> Session {
+    Session::anonymous("faults", Ipv4Addr::LOCALHOST.into(), "PLAINTEXT")
+}
+
 async fn read_partition(broker: &Broker, topic: &str, partition: i32) -> Result<Served, Failure> {
     let start = bound(broker, topic, partition, OffsetSpec::Earliest).await?;
     let end = bound(broker, topic, partition, OffsetSpec::Latest).await?;
@@ -62,7 +68,7 @@ async fn read_partition(broker: &Broker, topic: &str, partition: i32) -> Result<
             wait_max: std::time::Duration::ZERO,
             isolation: Isolation::ReadUncommitted,
         };
-        let response = broker.fetch(&request).await;
+        let response = broker.fetch(&session(), &request).await;
         let Some(Ok(fetched)) = response.partitions.into_iter().next() else {
             // One offset further another batch may begin.
             served.add_hole(position, position + 1);
@@ -96,7 +102,7 @@ async fn bound(
         isolation: Isolation::ReadUncommitted,
         current_leader_epoch: LeaderEpoch::NONE,
     };
-    let listed = broker.list_offset(asked).await;
+    let listed = broker.list_offset(&session(), asked).await;
     let listed = listed.map_err(|error| Failure::Other(format!("{topic}-{partition}: {error}")))?;
     Ok(listed.offset.0)
 }

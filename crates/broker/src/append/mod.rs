@@ -3,6 +3,7 @@
 mod prepare;
 
 use bytes::BytesMut;
+use thalweg_cluster::acl::AclOperation;
 use thalweg_cluster::config::TimestampType;
 use thalweg_log::Ticket;
 use thalweg_types::{Offset, Timestamp};
@@ -82,7 +83,7 @@ impl Broker {
         options: AppendOptions,
     ) -> Result<Appended, BrokerError> {
         let table = self.table();
-        let topic = table.topic(topic)?;
+        let topic = table.authorized_topic(session, AclOperation::Write, topic)?;
         let partition = topic.partition(partition)?;
         check_topic(session, topic, options)?;
 

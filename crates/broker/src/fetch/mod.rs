@@ -9,7 +9,7 @@ use thalweg_log::Slice;
 use thalweg_types::{LeaderEpoch, Offset};
 
 use crate::metrics::count;
-use crate::{Broker, BrokerError, MemoryPermit, TopicKey};
+use crate::{Broker, BrokerError, MemoryPermit, Session, TopicKey};
 
 pub(crate) use read::{check_epoch, load};
 
@@ -115,11 +115,11 @@ impl FetchResponse {
 impl Broker {
     /// Reads the partitions; if there is too little, waits for more as long as the client allows.
     /// An error of one partition is an answer of its own and ends the waiting.
-    pub async fn fetch(&self, request: &FetchRequest<'_>) -> FetchResponse {
+    pub async fn fetch(&self, session: &Session, request: &FetchRequest<'_>) -> FetchResponse {
         let deadline = self.shared.env.now() + request.wait_max;
         let mut has_waited = false;
         loop {
-            let response = self.read(request).await;
+            let response = self.read(session, request).await;
             let ready = request.partitions.is_empty()
                 || response.is_worth_sending(request.bytes_min.min(request.bytes_max))
                 || self.shared.env.now() >= deadline

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use thalweg_cluster::acl::AclOperation;
 use thalweg_env::Env;
 use thalweg_log::{LogError, Partition, ReadLimits, Slice, is_gone};
 use thalweg_types::{LeaderEpoch, Offset};
@@ -9,7 +10,7 @@ use thalweg_types::{LeaderEpoch, Offset};
 use super::{EpochEnd, FetchPartition, FetchRequest, FetchResponse, Fetched, SMALL_FETCH_BYTES};
 use crate::broker::Shared;
 use crate::metrics::{BrokerMetrics, count};
-use crate::{Broker, BrokerError, MemoryPermit};
+use crate::{Broker, BrokerError, MemoryPermit, Session};
 
 /// How often a read is planned anew because files were replaced under it.
 const ATTEMPTS: usize = 4;
@@ -23,7 +24,11 @@ struct Allowance {
 }
 
 impl Broker {
-    pub(super) async fn read(&self, request: &FetchRequest<'_>) -> FetchResponse {
+    pub(super) async fn read(
+        &self,
+        session: &Session,
+        request: &FetchRequest<'_>,
+    ) -> FetchResponse {
         let mut allowance = Allowance {
             bytes: request.bytes_max,
             has_records: false,
@@ -32,7 +37,9 @@ impl Broker {
         let table = self.table();
         let mut partitions = Vec::with_capacity(request.partitions.len());
         for asked in &request.partitions {
-            let fetched = match table.partition(asked.topic, asked.partition) {
+            let FetchPartition { topic, partition, .. } = *asked;
+            let found = table.authorized_partition(session, AclOperation::Read, topic, partition);
+            let fetched = match found {
                 Ok(partition) => self.read_partition(partition, asked, &mut allowance).await,
                 Err(error) => Err(error),
             };

@@ -32,7 +32,7 @@ impl Broker {
     /// `limit` of them. Groups whose coordinator cannot answer are left out.
     pub async fn group_lags(&self, limit: usize) -> Vec<GroupLag> {
         let mut lags = Vec::new();
-        for group in self.list_groups(ListGroups::default()).await.groups {
+        for group in self.all_groups(ListGroups::default()).await.groups {
             if lags.len() >= limit {
                 break;
             }
@@ -44,7 +44,7 @@ impl Broker {
 
     async fn add_lags(&self, group_id: &GroupId, lags: &mut Vec<GroupLag>) {
         let all = OffsetFetch { group_id: group_id.clone(), topics: None, require_stable: false };
-        let Ok(topics) = self.fetch_offsets(all).await else { return };
+        let Ok(topics) = self.committed_offsets(all).await else { return };
         let table = self.table();
         for topic in topics {
             for committed in topic.partitions {

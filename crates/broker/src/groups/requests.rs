@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use thalweg_cluster::acl::{AclOperation, AclTarget, ResourceType};
 use thalweg_groups::{
     CommitPartition, DeleteGroups, DeletedGroup, DescribeGroups, DescribedGroup, FetchedOffset,
-    GroupError, GroupState, Heartbeat, JoinGroup, JoinRefusal, Joined, LeaveGroup, Left,
+    GroupError, GroupId, GroupState, Heartbeat, JoinGroup, JoinRefusal, Joined, LeaveGroup, Left,
     ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch, PartitionResult, Reply,
     Request, SyncGroup, Synced, TopicPartitions,
 };
+use thalweg_types::{LeaderEpoch, Offset};
 use tokio::sync::{mpsc, oneshot};
 
 use super::shards::{Command, shard_of};
-use crate::{Broker, BrokerError, ClusterTable, TopicKey};
+use crate::{Broker, BrokerError, ClusterTable, Session, TopicKey};
 
 /// What became of one offset of a commit, or of a deletion.
 #[derive(Debug)]
@@ -45,14 +47,25 @@ macro_rules! ask {
 /// Members.
 impl Broker {
     /// Makes sure that there is a coordinator for `group`, which is on this broker.
-    pub async fn find_coordinator(&self, _group: &str) -> Result<(), BrokerError> {
+    pub async fn find_coordinator(
+        &self,
+        session: &Session,
+        group: &str,
+    ) -> Result<(), BrokerError> {
+        self.table().authorize(session, AclOperation::Describe, AclTarget::group(group))?;
         self.coordinators().await.map(|_| ())
     }
 
     /// Enters a group; completes when the group has formed its next generation.
-    pub async fn join_group(&self, request: JoinGroup) -> Result<Joined, JoinRefusal> {
+    pub async fn join_group(
+        &self,
+        session: &Session,
+        request: JoinGroup,
+    ) -> Result<Joined, JoinRefusal> {
         let refused = |member_id, error| JoinRefusal { member_id, error };
         let (group, member_id) = (request.group_id.clone(), request.member_id.clone());
+        let authorized = self.authorize_member(session, &group);
+        authorized.map_err(|error| refused(member_id.clone(), error))?;
         match self.ask(group.as_str(), Request::JoinGroup(request)).await {
             Ok(Reply::JoinGroup(result)) => result,
             Ok(_) => Err(refused(member_id, GroupError::UnknownServerError)),
@@ -61,44 +74,85 @@ impl Broker {
     }
 
     /// Brings or fetches assignments; completes when the leader has brought them.
-    pub async fn sync_group(&self, request: SyncGroup) -> Result<Synced, GroupError> {
+    pub async fn sync_group(
+        &self,
+        session: &Session,
+        request: SyncGroup,
+    ) -> Result<Synced, GroupError> {
+        self.authorize_member(session, &request.group_id)?;
         ask!(self, request.group_id.clone().as_str(), SyncGroup(request))
     }
 
     /// Says that a member lives.
-    pub async fn heartbeat(&self, request: Heartbeat) -> Result<(), GroupError> {
+    pub async fn heartbeat(&self, session: &Session, request: Heartbeat) -> Result<(), GroupError> {
+        self.authorize_member(session, &request.group_id)?;
         ask!(self, request.group_id.clone().as_str(), Heartbeat(request))
     }
 
     /// Lets members leave.
-    pub async fn leave_group(&self, request: LeaveGroup) -> Result<Vec<Left>, GroupError> {
+    pub async fn leave_group(
+        &self,
+        session: &Session,
+        request: LeaveGroup,
+    ) -> Result<Vec<Left>, GroupError> {
+        self.authorize_member(session, &request.group_id)?;
         ask!(self, request.group_id.clone().as_str(), LeaveGroup(request))
+    }
+
+    /// Who is in a group reads for it.
+    fn authorize_member(&self, session: &Session, group: &GroupId) -> Result<(), GroupError> {
+        self.table().authorize_group(session, AclOperation::Read, group.as_str())
     }
 }
 
 /// Offsets.
 impl Broker {
-    /// Commits offsets of partitions that exist; the others are refused one by one, behind them.
-    /// Committed is durable. Topics come back with their ids.
+    /// Commits offsets of partitions that exist and that the client may read; the others are refused
+    /// one by one, behind them. Committed is durable. Topics come back with their ids.
     pub async fn commit_offsets(
         &self,
+        session: &Session,
         mut request: OffsetCommit,
     ) -> Result<Vec<TopicPartitions<CommitOutcome>>, GroupError> {
         let table = self.table();
+        table.authorize_group(session, AclOperation::Read, request.group_id.as_str())?;
         request.topics.iter_mut().for_each(|topic| identify(&table, topic));
-        let unknown: Vec<Vec<CommitOutcome>> =
-            request.topics.iter_mut().map(|topic| take_unknown(&table, topic)).collect();
+        let mut refused = Vec::with_capacity(request.topics.len());
+        for topic in &mut request.topics {
+            let mut outcomes = take_unreadable(&table, session, topic, |item| item.partition);
+            outcomes.extend(take_unknown(&table, topic));
+            refused.push(outcomes);
+        }
         let committed = ask!(self, request.group_id.clone().as_str(), OffsetCommit(request))?;
-        let outcomes = committed.into_iter().zip(unknown).map(|(topic, unknown)| {
-            let mut topic = outcomes(topic);
-            topic.partitions.extend(unknown);
-            topic
-        });
-        Ok(outcomes.collect())
+        Ok(with_refused(committed, refused))
     }
 
     /// The offsets of a group. Topics that were asked for come back with their ids, if they exist.
+    /// Of topics that the client may not know of, those that it has asked for come back refused, and
+    /// the others not at all.
     pub async fn fetch_offsets(
+        &self,
+        session: &Session,
+        request: OffsetFetch,
+    ) -> Result<Vec<TopicPartitions<FetchedOffset>>, GroupError> {
+        let table = self.table();
+        table.authorize_group(session, AclOperation::Describe, request.group_id.as_str())?;
+        let asks_for_all = request.topics.is_none();
+        let mut topics = self.committed_offsets(request).await?;
+        let is_hidden = |topic: &TopicPartitions<FetchedOffset>| {
+            let target = AclTarget::topic(topic.name.as_str());
+            !table.allows(session, AclOperation::Describe, target)
+        };
+        if asks_for_all {
+            topics.retain(|topic| !is_hidden(topic));
+        } else {
+            topics.iter_mut().filter(|topic| is_hidden(topic)).for_each(hide);
+        }
+        Ok(topics)
+    }
+
+    /// The offsets of a group, for the process itself.
+    pub(super) async fn committed_offsets(
         &self,
         mut request: OffsetFetch,
     ) -> Result<Vec<TopicPartitions<FetchedOffset>>, GroupError> {
@@ -107,23 +161,41 @@ impl Broker {
         ask!(self, request.group_id.clone().as_str(), OffsetFetch(request))
     }
 
-    /// Forgets offsets of topics that the group does not read.
+    /// Forgets offsets of topics that the group does not read and the client may.
     pub async fn delete_offsets(
         &self,
-        request: OffsetDelete,
+        session: &Session,
+        mut request: OffsetDelete,
     ) -> Result<Vec<TopicPartitions<CommitOutcome>>, GroupError> {
+        let table = self.table();
+        table.authorize_group(session, AclOperation::Delete, request.group_id.as_str())?;
+        let topics = request.topics.iter_mut();
+        let refused = topics
+            .map(|topic| take_unreadable(&table, session, topic, |partition| *partition))
+            .collect();
         let deleted = ask!(self, request.group_id.clone().as_str(), OffsetDelete(request))?;
-        Ok(deleted.into_iter().map(outcomes).collect())
+        Ok(with_refused(deleted, refused))
     }
 }
 
 /// Administration.
 impl Broker {
     /// Describes groups, in the order of the request.
-    pub async fn describe_groups(&self, request: DescribeGroups) -> Vec<DescribedGroup> {
+    pub async fn describe_groups(
+        &self,
+        session: &Session,
+        request: DescribeGroups,
+    ) -> Vec<DescribedGroup> {
+        let table = self.table();
         let reports_missing_group = request.reports_missing_group;
         let mut described = Vec::with_capacity(request.group_ids.len());
         for group_id in request.group_ids {
+            let authorized =
+                table.authorize_group(session, AclOperation::Describe, group_id.as_str());
+            if let Err(error) = authorized {
+                described.push(undescribed(group_id, error));
+                continue;
+            }
             let one = DescribeGroups { group_ids: vec![group_id.clone()], reports_missing_group };
             let result = ask!(self, group_id.as_str(), DescribeGroups(one));
             described.push(match result.map(|mut groups| groups.pop()) {
@@ -136,21 +208,46 @@ impl Broker {
     }
 
     /// Deletes groups that have no members, in the order of the request.
-    pub async fn delete_groups(&self, request: DeleteGroups) -> Vec<DeletedGroup> {
+    pub async fn delete_groups(
+        &self,
+        session: &Session,
+        request: DeleteGroups,
+    ) -> Vec<DeletedGroup> {
+        let table = self.table();
         let mut deleted = Vec::with_capacity(request.group_ids.len());
         for group_id in request.group_ids {
-            let one = DeleteGroups { group_ids: vec![group_id.clone()] };
-            let result = ask!(self, group_id.as_str(), DeleteGroups(one));
-            let result = result.and_then(|mut groups| {
-                groups.pop().map_or(Err(GroupError::UnknownServerError), |group| group.result)
-            });
+            let authorized =
+                table.authorize_group(session, AclOperation::Delete, group_id.as_str());
+            let result = match authorized {
+                Ok(()) => self.delete_group(&group_id).await,
+                Err(error) => Err(error),
+            };
             deleted.push(DeletedGroup { group_id, result });
         }
         deleted
     }
 
-    /// Lists the groups of all coordinators. Before the first group there is none to ask.
-    pub async fn list_groups(&self, request: ListGroups) -> GroupListing {
+    async fn delete_group(&self, group_id: &GroupId) -> Result<(), GroupError> {
+        let one = DeleteGroups { group_ids: vec![group_id.clone()] };
+        let mut groups = ask!(self, group_id.as_str(), DeleteGroups(one))?;
+        groups.pop().map_or(Err(GroupError::UnknownServerError), |group| group.result)
+    }
+
+    /// Lists the groups that the client may know of, all of them if it may know the cluster.
+    pub async fn list_groups(&self, session: &Session, request: ListGroups) -> GroupListing {
+        let table = self.table();
+        let mut listing = self.all_groups(request).await;
+        if !table.grants_cluster(session, AclOperation::Describe) {
+            listing.groups.retain(|group| {
+                let target = AclTarget::group(group.group_id.as_str());
+                table.allows(session, AclOperation::Describe, target)
+            });
+        }
+        listing
+    }
+
+    /// The groups of all coordinators. Before the first group there is none to ask.
+    pub(super) async fn all_groups(&self, request: ListGroups) -> GroupListing {
         let mut asked = Vec::new();
         for sender in self.shared.groups.senders() {
             asked.push(send(sender, Request::ListGroups(request.clone())));
@@ -216,6 +313,51 @@ fn identify<T>(table: &ClusterTable, topic: &mut TopicPartitions<T>) {
     }
 }
 
+/// Takes all partitions of a topic that the client may not read.
+fn take_unreadable<T>(
+    table: &ClusterTable,
+    session: &Session,
+    topic: &mut TopicPartitions<T>,
+    partition: impl Fn(&T) -> i32,
+) -> Vec<CommitOutcome> {
+    if table.allows(session, AclOperation::Read, AclTarget::topic(topic.name.as_str())) {
+        return Vec::new();
+    }
+    let unreadable = std::mem::take(&mut topic.partitions).into_iter();
+    unreadable
+        .map(|item| CommitOutcome {
+            partition: partition(&item),
+            result: Err(BrokerError::Unauthorized(ResourceType::Topic)),
+        })
+        .collect()
+}
+
+/// Does not tell the offsets of a topic that the client may not know of, nor whether it exists.
+fn hide(topic: &mut TopicPartitions<FetchedOffset>) {
+    for fetched in &mut topic.partitions {
+        *fetched = FetchedOffset {
+            partition: fetched.partition,
+            offset: Offset::NONE,
+            leader_epoch: LeaderEpoch::NONE,
+            metadata: String::new(),
+            result: Err(GroupError::TopicAuthorizationFailed),
+        };
+    }
+}
+
+/// What the coordinator did, and behind it what it was not asked for.
+fn with_refused(
+    done: Vec<TopicPartitions<PartitionResult>>,
+    refused: Vec<Vec<CommitOutcome>>,
+) -> Vec<TopicPartitions<CommitOutcome>> {
+    let topics = done.into_iter().zip(refused).map(|(topic, refused)| {
+        let mut topic = outcomes(topic);
+        topic.partitions.extend(refused);
+        topic
+    });
+    topics.collect()
+}
+
 /// Takes the partitions that do not exist out of a commit.
 fn take_unknown(
     table: &ClusterTable,
@@ -246,7 +388,7 @@ fn outcomes(topic: TopicPartitions<PartitionResult>) -> TopicPartitions<CommitOu
 }
 
 /// A group that nobody could describe.
-fn undescribed(group_id: thalweg_groups::GroupId, error: GroupError) -> DescribedGroup {
+fn undescribed(group_id: GroupId, error: GroupError) -> DescribedGroup {
     DescribedGroup {
         group_id,
         result: Err(error),

@@ -8,5 +8,6 @@ mod table;
 
 pub(crate) use chain::{CHAIN, Followed};
 pub(crate) use driver::{Driver, MetadataHandle};
+pub(crate) use proposal::{Outcomes, each};
 pub use table::ClusterTable;
 pub(crate) use table::{TableBuilder, TableCell};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use thalweg_cluster::{ClusterState, Record};
+use thalweg_cluster::{ClusterState, Entry, Record};
 use tokio::sync::oneshot;
 
 use super::ClusterTable;
@@ -10,6 +10,32 @@ use crate::BrokerError;
 
 /// What a proposal leads to: the proposer's own answer, and the table that shows the change.
 pub(crate) type Decided<T> = (T, Arc<ClusterTable>);
+
+/// What became of each item of a request.
+pub(crate) type Outcomes<T> = Vec<Result<T, BrokerError>>;
+
+/// Decides on each item on what those before it lead to, and collects the records.
+pub(crate) fn each<I, T>(
+    state: &ClusterState,
+    items: &[I],
+    decide: impl Fn(&ClusterState, &I) -> Result<(T, Vec<Record>), BrokerError>,
+) -> Result<(Outcomes<T>, Vec<Record>), BrokerError> {
+    let mut state = state.clone();
+    let mut all = Vec::new();
+    let mut outcomes = Vec::with_capacity(items.len());
+    for item in items {
+        outcomes.push(match decide(&state, item) {
+            Ok((outcome, records)) => {
+                let entry = Entry { records };
+                state.replay(&entry)?;
+                all.extend(entry.records);
+                Ok(outcome)
+            }
+            Err(refusal) => Err(refusal),
+        });
+    }
+    Ok((outcomes, all))
+}
 
 /// A proposal whose answer has some type. `decide` may be called several times; the last call counts.
 pub(super) trait Proposal: Send {

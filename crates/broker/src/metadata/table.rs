@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use thalweg_cluster::acl::Authorizer;
 use thalweg_cluster::config::{Overrides, TopicConfig};
 use thalweg_cluster::{ClusterState, Resource};
 use thalweg_log::{Log, Partition};
@@ -19,6 +20,8 @@ pub struct ClusterTable {
     pub(crate) entries: u64,
     /// What file, environment and flags set when it was made.
     pub(crate) statics: Arc<Overrides>,
+    /// Who may do what.
+    pub(crate) authorizer: Authorizer,
     by_name: BTreeMap<TopicName, Arc<Topic>>,
     by_id: BTreeMap<TopicId, Arc<Topic>>,
 }
@@ -143,7 +146,9 @@ impl TableBuilder {
             by_name.insert(facts.name.clone(), topic.clone());
             by_id.insert(facts.id, topic);
         }
-        let table = ClusterTable { state, entries, statics, by_name, by_id };
+        let own = state.layers(&Resource::Broker(self.node), self.node, &statics);
+        let authorizer = Authorizer::resolve(state.acls().clone(), &own);
+        let table = ClusterTable { state, entries, statics, authorizer, by_name, by_id };
         for topic in before.into_iter().flat_map(|before| before.topics_gone_in(&table)) {
             topic.partitions.iter().for_each(|partition| self.log.delete(partition.id()));
         }

@@ -29,7 +29,7 @@ fn join(group: &str, member: &str) -> JoinGroup {
 
 /// Joins as the only member, and brings its own assignment.
 async fn become_stable(broker: &Broker, group: &str) -> Joined {
-    let joined = broker.join_group(join(group, "")).await.unwrap();
+    let joined = broker.join_group(&session(), join(group, "")).await.unwrap();
     let sync = SyncGroup {
         group_id: group.into(),
         generation: joined.generation,
@@ -39,7 +39,7 @@ async fn become_stable(broker: &Broker, group: &str) -> Joined {
         protocol: None,
         assignments: vec![(joined.member_id.clone(), Bytes::from_static(b"assigned"))],
     };
-    let synced = broker.sync_group(sync).await.unwrap();
+    let synced = broker.sync_group(&session(), sync).await.unwrap();
     assert_eq!(synced.assignment, Bytes::from_static(b"assigned"));
     joined
 }
@@ -68,7 +68,7 @@ fn commit(group: &str, topic: &str, partition: i32, offset: i64) -> OffsetCommit
 /// All offsets of a group, as (topic, partition, offset).
 async fn committed(broker: &Broker, group: &str) -> Vec<(String, i32, i64)> {
     let all = OffsetFetch { group_id: group.into(), topics: None, require_stable: false };
-    let topics = broker.fetch_offsets(all).await.unwrap();
+    let topics = broker.fetch_offsets(&session(), all).await.unwrap();
     let flat = topics.into_iter().flat_map(|topic| {
         let name = topic.name.to_string();
         topic.partitions.into_iter().map(move |p| (name.clone(), p.partition, p.offset.0))
@@ -85,7 +85,7 @@ fn members_and_offsets_survive_a_restart() {
         let mut request = commit("g", "t", 1, 42);
         request.generation = joined.generation;
         request.member_id = joined.member_id.clone();
-        let outcome = broker.commit_offsets(request).await.unwrap();
+        let outcome = broker.commit_offsets(&session(), request).await.unwrap();
         assert!(outcome[0].partitions[0].result.is_ok());
 
         let broker = restart(broker, &world).await;
@@ -96,9 +96,13 @@ fn members_and_offsets_survive_a_restart() {
             member_id: joined.member_id.clone(),
             instance_id: None,
         };
-        assert_eq!(broker.heartbeat(heartbeat.clone()).await, Ok(()), "the member lives on");
+        assert_eq!(
+            broker.heartbeat(&session(), heartbeat.clone()).await,
+            Ok(()),
+            "the member lives on"
+        );
         env.sleep(Duration::from_secs(11)).await;
-        let late = broker.heartbeat(heartbeat).await;
+        let late = broker.heartbeat(&session(), heartbeat).await;
         assert_eq!(late, Err(GroupError::UnknownMemberId), "nobody heard of it for too long");
     });
 }
@@ -113,7 +117,7 @@ fn commits_to_what_does_not_exist_are_refused_one_by_one() {
         beyond.partition = 7;
         request.topics[0].partitions.insert(0, beyond);
         request.topics.extend(commit("g", "none", 0, 1).topics);
-        let outcome = broker.commit_offsets(request).await.unwrap();
+        let outcome = broker.commit_offsets(&session(), request).await.unwrap();
         let ok = |at: usize, partition: i32| {
             let found = outcome[at].partitions.iter().find(|p| p.partition == partition);
             found.unwrap().result.is_ok()
@@ -127,14 +131,14 @@ fn commits_to_what_does_not_exist_are_refused_one_by_one() {
 fn groups_are_listed_described_and_deleted_wherever_they_are() {
     simulate(42, |env, _| async move {
         let broker = open(&env).await;
-        assert!(broker.list_groups(ListGroups::default()).await.groups.is_empty());
+        assert!(broker.list_groups(&session(), ListGroups::default()).await.groups.is_empty());
         create(&broker, "t", 1, &[]).await;
         produce(&broker, "t", 0, &["a", "b", "c"]).await.unwrap();
         for group in ["a", "b", "c", "d"] {
-            broker.commit_offsets(commit(group, "t", 0, 1)).await.unwrap();
+            broker.commit_offsets(&session(), commit(group, "t", 0, 1)).await.unwrap();
         }
         let joined = become_stable(&broker, "e").await;
-        let listing = broker.list_groups(ListGroups::default()).await;
+        let listing = broker.list_groups(&session(), ListGroups::default()).await;
         let mut names: Vec<_> =
             listing.groups.iter().map(|group| group.group_id.to_string()).collect();
         names.sort();
@@ -148,7 +152,7 @@ fn groups_are_listed_described_and_deleted_wherever_they_are() {
             group_ids: vec!["e".into(), "a".into(), "z".into()],
             reports_missing_group: true,
         };
-        let described = broker.describe_groups(asked).await;
+        let described = broker.describe_groups(&session(), asked).await;
         assert_eq!(described[0].state, GroupState::Stable);
         assert_eq!(described[0].members.len(), 1);
         assert_eq!(described[1].state, GroupState::Empty);
@@ -157,13 +161,13 @@ fn groups_are_listed_described_and_deleted_wherever_they_are() {
         let delete = |groups: &[&str]| crate::DeleteGroups {
             group_ids: groups.iter().map(|group| (*group).into()).collect(),
         };
-        let deleted = broker.delete_groups(delete(&["a", "e"])).await;
+        let deleted = broker.delete_groups(&session(), delete(&["a", "e"])).await;
         assert_eq!(deleted[0].result, Ok(()));
         assert_eq!(deleted[1].result, Err(GroupError::NonEmptyGroup));
         let leaver = Leaver { member_id: joined.member_id, instance_id: None, reason: None };
         let leave = LeaveGroup { group_id: "e".into(), members: vec![leaver] };
-        broker.leave_group(leave).await.unwrap();
-        assert_eq!(broker.delete_groups(delete(&["e"])).await[0].result, Ok(()));
+        broker.leave_group(&session(), leave).await.unwrap();
+        assert_eq!(broker.delete_groups(&session(), delete(&["e"])).await[0].result, Ok(()));
     });
 }
 
@@ -173,16 +177,16 @@ fn offsets_go_with_their_topic() {
         let broker = open(&env).await;
         create(&broker, "t", 1, &[]).await;
         create(&broker, "u", 1, &[]).await;
-        broker.commit_offsets(commit("g", "t", 0, 1)).await.unwrap();
-        broker.commit_offsets(commit("g", "u", 0, 2)).await.unwrap();
-        broker.delete_topics(&[TopicKey::Name("t")]).await.unwrap();
+        broker.commit_offsets(&session(), commit("g", "t", 0, 1)).await.unwrap();
+        broker.commit_offsets(&session(), commit("g", "u", 0, 2)).await.unwrap();
+        broker.delete_topics(&session(), &[TopicKey::Name("t")]).await.unwrap();
         env.sleep(Duration::from_secs(1)).await;
         assert_eq!(committed(&broker, "g").await, [("u".to_owned(), 0, 2)]);
 
         // A successor of the same name does not inherit, nor lose what is committed at once.
-        broker.delete_topics(&[TopicKey::Name("u")]).await.unwrap();
+        broker.delete_topics(&session(), &[TopicKey::Name("u")]).await.unwrap();
         create(&broker, "u", 1, &[]).await;
-        broker.commit_offsets(commit("h", "u", 0, 7)).await.unwrap();
+        broker.commit_offsets(&session(), commit("h", "u", 0, 7)).await.unwrap();
         let broker = restart(broker, &world).await;
         assert_eq!(committed(&broker, "g").await, []);
         assert_eq!(committed(&broker, "h").await, [("u".to_owned(), 0, 7)]);
@@ -198,10 +202,11 @@ fn two_members_share_a_generation() {
         let second = env.spawn("second", async move {
             let mut request = join("g", "");
             request.fresh_uuid = text("another");
-            other.join_group(request).await.unwrap()
+            other.join_group(&session(), request).await.unwrap()
         });
         env.sleep(Duration::from_millis(100)).await;
-        let again = broker.join_group(join("g", first.member_id.as_str())).await.unwrap();
+        let again =
+            broker.join_group(&session(), join("g", first.member_id.as_str())).await.unwrap();
         let second = second.join().await.unwrap();
         assert_eq!(again.generation, second.generation);
         assert_eq!(again.members.len() + second.members.len(), 2, "the leader sees both");

@@ -12,18 +12,20 @@ fn a_topic_is_created_once_and_survives() {
     simulate(20, |env, world| async move {
         let broker = open(&env).await;
         create(&broker, "t", 3, &[("retention.ms", "1000")]).await;
-        let again = broker.create_topics(vec![new_topic("t", 1, &[])], false).await.unwrap();
+        let again =
+            broker.create_topics(&session(), vec![new_topic("t", 1, &[])], false).await.unwrap();
         assert!(matches!(again[0], Err(BrokerError::Cluster(ClusterError::TopicExists(_)))));
-        let checked = broker.create_topics(vec![new_topic("u", 1, &[])], true).await.unwrap();
+        let checked =
+            broker.create_topics(&session(), vec![new_topic("u", 1, &[])], true).await.unwrap();
         let checked = checked[0].as_ref().unwrap();
-        assert!(checked.id.is_zero() && checked.configs.len() > 30);
+        assert!(checked.id.is_zero() && checked.configs.as_ref().unwrap().len() > 30);
         let internal = vec![new_topic("__consumer_offsets", 1, &[])];
-        let internal = broker.create_topics(internal, false).await.unwrap();
+        let internal = broker.create_topics(&session(), internal, false).await.unwrap();
         assert!(matches!(internal[0], Err(BrokerError::InternalTopic(_))));
         assert!(broker.table().topic(TopicKey::Name("u")).is_err(), "it was only validated");
 
         let id = broker.table().topic(TopicKey::Name("t")).unwrap().id();
-        broker.add_partitions("t", 5, Vec::new(), false).await.unwrap();
+        broker.add_partitions(&session(), "t", 5, Vec::new(), false).await.unwrap();
         let broker = restart(broker, &world).await;
         let table = broker.table();
         let topic = table.topic(TopicKey::Id(id)).unwrap();
@@ -40,7 +42,10 @@ fn a_deleted_topic_is_gone_and_its_name_is_free() {
         create(&broker, "t", 1, &[]).await;
         produce(&broker, "t", 0, &["old"]).await.unwrap();
         let id = broker.table().topic(TopicKey::Name("t")).unwrap().id();
-        let deleted = broker.delete_topics(&[TopicKey::Id(id), TopicKey::Name("x")]).await.unwrap();
+        let deleted = broker
+            .delete_topics(&session(), &[TopicKey::Id(id), TopicKey::Name("x")])
+            .await
+            .unwrap();
         assert_eq!(deleted[0].as_ref().unwrap().name.as_str(), "t");
         assert!(matches!(deleted[1], Err(BrokerError::UnknownTopicOrPartition)));
         assert!(matches!(
@@ -63,7 +68,9 @@ fn of_many_who_create_a_topic_all_get_the_same() {
         let racers: Vec<_> = (0..20)
             .map(|_| {
                 let broker = broker.clone();
-                env.spawn("racer", async move { broker.auto_create_topic("t").await.unwrap().id() })
+                env.spawn("racer", async move {
+                    broker.auto_create_topic(&session(), "t").await.unwrap().id()
+                })
             })
             .collect();
         let mut ids = BTreeSet::new();
@@ -80,9 +87,9 @@ fn topics_are_not_created_by_themselves_where_that_is_forbidden() {
     simulate(23, |env, _| async move {
         let options = options().set("auto.create.topics.enable", "false");
         let broker = Broker::open(&env, options).await.unwrap().0;
-        let refused = broker.auto_create_topic("t").await;
+        let refused = broker.auto_create_topic(&session(), "t").await;
         assert!(matches!(refused, Err(BrokerError::UnknownTopicOrPartition)));
-        broker.find_coordinator("g").await.unwrap();
+        broker.find_coordinator(&session(), "g").await.unwrap();
     });
 }
 
@@ -98,11 +105,15 @@ fn changed_settings_take_effect_and_survive() {
         create(&broker, "own", 1, &[]).await;
         create(&broker, "other", 1, &[]).await;
         let own = || Resource::Topic("own".to_owned().try_into().unwrap());
-        broker.alter_configs(own(), set("max.message.bytes", "100"), false).await.unwrap();
+        broker
+            .alter_configs(&session(), own(), set("max.message.bytes", "100"), false)
+            .await
+            .unwrap();
         let all = set("message.max.bytes", "5000");
-        broker.alter_configs(Resource::AllBrokers, all, false).await.unwrap();
-        broker.alter_configs(own(), set("retention.ms", "7"), true).await.unwrap();
-        let illegal = broker.alter_configs(own(), set("retention.ms", "soon"), false).await;
+        broker.alter_configs(&session(), Resource::AllBrokers, all, false).await.unwrap();
+        broker.alter_configs(&session(), own(), set("retention.ms", "7"), true).await.unwrap();
+        let illegal =
+            broker.alter_configs(&session(), own(), set("retention.ms", "soon"), false).await;
         assert!(matches!(illegal, Err(BrokerError::Cluster(ClusterError::InvalidConfig { .. }))));
 
         let broker = restart(broker, &world).await;
@@ -110,13 +121,13 @@ fn changed_settings_take_effect_and_survive() {
         let limit = |name| table.topic(TopicKey::Name(name)).unwrap().config().max_message_bytes;
         assert_eq!((limit("own"), limit("other")), (100, 5000));
         assert_eq!(broker.setting_int("message.max.bytes"), 5000);
-        let described = broker.describe_configs(&own()).unwrap();
+        let described = broker.describe_configs(&session(), &own()).unwrap();
         let of = |name: &str| {
             described.iter().find(|lookup| lookup.setting.name == name).unwrap().clone()
         };
         assert_eq!(of("max.message.bytes").source, Source::Topic);
         assert_eq!(of("retention.ms").source, Source::Default, "it was only validated");
-        let defaults = broker.describe_configs(&Resource::AllBrokers).unwrap();
+        let defaults = broker.describe_configs(&session(), &Resource::AllBrokers).unwrap();
         assert_eq!(defaults.len(), 1);
     });
 }
@@ -151,11 +162,11 @@ fn producer_ids_are_never_used_twice() {
         let broker = open(&env).await;
         let mut seen = BTreeSet::new();
         for _ in 0..1500 {
-            assert!(seen.insert(broker.allocate_producer_id().await.unwrap().0));
+            assert!(seen.insert(broker.allocate_producer_id(&session()).await.unwrap().0));
         }
         let broker = open(&world.restart()).await;
         for _ in 0..10 {
-            assert!(seen.insert(broker.allocate_producer_id().await.unwrap().0));
+            assert!(seen.insert(broker.allocate_producer_id(&session()).await.unwrap().0));
         }
     });
 }
@@ -209,7 +220,7 @@ fn many_changes_are_read_back_through_a_snapshot() {
         let topic = || Resource::Topic("t".to_owned().try_into().unwrap());
         for ms in 1..300 {
             let change = set("retention.ms", &ms.to_string());
-            broker.alter_configs(topic(), change, false).await.unwrap();
+            broker.alter_configs(&session(), topic(), change, false).await.unwrap();
         }
         let snapshots = world.disk().list(Path::new("/data/meta/snapshot")).unwrap();
         assert_eq!(snapshots.len(), 1);

@@ -1,5 +1,6 @@
 //! The broker end to end, in simulated worlds.
 
+mod acls;
 mod groups;
 mod metadata;
 mod real;
@@ -8,6 +9,7 @@ mod trouble;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,12 +53,7 @@ async fn restart(broker: Broker, world: &SimWorld) -> Broker {
 }
 
 fn session() -> Session {
-    Session {
-        principal: "User:ANONYMOUS".into(),
-        client_id: "client".into(),
-        client_host: "127.0.0.1".into(),
-        listener: "PLAINTEXT".into(),
-    }
+    Session::anonymous("client", Ipv4Addr::LOCALHOST.into(), "PLAINTEXT")
 }
 
 fn new_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> NewTopic {
@@ -72,7 +69,7 @@ fn new_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> NewTopic 
 
 async fn create(broker: &Broker, name: &str, partitions: i32, configs: &[(&str, &str)]) {
     let topics = vec![new_topic(name, partitions, configs)];
-    for outcome in broker.create_topics(topics, false).await.unwrap() {
+    for outcome in broker.create_topics(&session(), topics, false).await.unwrap() {
         outcome.unwrap();
     }
 }
@@ -134,7 +131,7 @@ async fn fetch(
         wait_max,
         isolation: Isolation::ReadUncommitted,
     };
-    broker.fetch(&request).await
+    broker.fetch(&session(), &request).await
 }
 
 /// The values of a partition from `offset` on.

@@ -26,7 +26,7 @@ fn a_real_directory_is_opened_written_and_opened_again() {
         let zipped =
             build(BatchBuilder::new().codec(thalweg_records::Compression::Gzip), &[&large]);
         append(&broker, "t", 0, zipped).await.unwrap().durable.wait().await.unwrap();
-        broker.find_coordinator("g").await.unwrap();
+        broker.find_coordinator(&session(), "g").await.unwrap();
         broker.close().await;
     });
     runtime().block_on(async {

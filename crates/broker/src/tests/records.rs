@@ -144,7 +144,10 @@ fn a_shutdown_answers_those_who_wait() {
         assert!(env.now() - started < 10 * SECOND);
         let late = append(&broker, "t", 0, batch(&["late"])).await;
         assert!(matches!(late, Err(BrokerError::Closing)), "{late:?}");
-        assert!(matches!(broker.auto_create_topic("u").await, Err(BrokerError::Closing)));
+        assert!(matches!(
+            broker.auto_create_topic(&session(), "u").await,
+            Err(BrokerError::Closing)
+        ));
     });
 }
 
@@ -206,8 +209,9 @@ fn epochs_are_compared() {
         let end = diverging.unwrap().diverging_epoch.unwrap();
         assert_eq!((end.leader_epoch, end.end_offset), (LeaderEpoch(1), Offset(1)));
 
-        let end =
-            broker.end_of_epoch(TopicKey::Name("t"), 0, LeaderEpoch::NONE, LeaderEpoch(2)).unwrap();
+        let end = broker
+            .end_of_epoch(&session(), TopicKey::Name("t"), 0, LeaderEpoch::NONE, LeaderEpoch(2))
+            .unwrap();
         assert_eq!(end.end_offset, Offset(2));
     });
 }
@@ -274,7 +278,7 @@ fn bombs_and_transactions_and_internal_topics_are_refused() {
         let refused = append(&broker, "t", 0, build(builder.transactional(), &["v"])).await;
         assert!(matches!(refused, Err(BrokerError::Transactional)));
 
-        broker.find_coordinator("g").await.unwrap();
+        broker.find_coordinator(&session(), "g").await.unwrap();
         let refused = append(&broker, "__consumer_offsets", 0, batch(&["v"])).await;
         assert!(matches!(refused, Err(BrokerError::InternalTopic(_))));
     });
@@ -285,7 +289,7 @@ fn a_retry_gets_the_first_answer() {
     simulate(9, |env, world| async move {
         let broker = open(&env).await;
         create(&broker, "t", 1, &[]).await;
-        let (id, epoch) = broker.allocate_producer_id().await.unwrap();
+        let (id, epoch) = broker.allocate_producer_id(&session()).await.unwrap();
         let send = |sequence: i32| {
             build(BatchBuilder::new().producer(id, epoch, Sequence(sequence)), &["v"])
         };
@@ -323,7 +327,7 @@ fn offsets_are_found_and_records_deleted() {
                     isolation: Isolation::ReadUncommitted,
                     current_leader_epoch: LeaderEpoch::NONE,
                 };
-                broker.list_offset(asked).await.unwrap().offset.0
+                broker.list_offset(&session(), asked).await.unwrap().offset.0
             }
         };
         assert_eq!(look_up(&broker, OffsetSpec::Latest).await, 3);
@@ -333,10 +337,12 @@ fn offsets_are_found_and_records_deleted() {
         assert_eq!(look_up(&broker, OffsetSpec::Timestamp(Timestamp(31))).await, -1);
         assert_eq!(look_up(&broker, OffsetSpec::LatestTiered).await, -1);
 
-        let delete = |before| broker.delete_records(TopicKey::Name("t"), 0, before);
+        let who = session();
+        let delete = |before| broker.delete_records(&who, TopicKey::Name("t"), 0, before);
         assert_eq!(delete(Some(Offset(2))).await.unwrap(), Offset(2));
         assert!(matches!(delete(Some(Offset(9))).await, Err(BrokerError::OffsetOutOfRange { .. })));
-        let compacted = broker.delete_records(TopicKey::Name("compacted"), 0, None).await;
+        let compacted =
+            broker.delete_records(&session(), TopicKey::Name("compacted"), 0, None).await;
         assert!(matches!(compacted, Err(BrokerError::Policy(_))));
 
         let broker = restart(broker, &world).await;

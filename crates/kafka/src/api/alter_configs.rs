@@ -47,6 +47,8 @@ async fn replace(
 ) -> Result<(), (ErrorCode, String)> {
     let resource = resource(asked.resource_type, &asked.resource_name)?;
     let values = asked.configs.iter().map(|config| (config.name.clone(), config.value.clone()));
-    let replaced = call.broker().replace_configs(resource, values.collect(), validate_only).await;
+    let values = values.collect();
+    let replaced =
+        call.broker().replace_configs(&call.session, resource, values, validate_only).await;
     replaced.map_err(|error| (error.error_code(), error.to_string()))
 }

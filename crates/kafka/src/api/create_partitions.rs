@@ -39,10 +39,13 @@ async fn add(
     let assignments = assignments
         .map(|assignment| assignment.broker_ids.into_iter().map(BrokerId).collect())
         .collect();
-    let outcome =
-        call.broker().add_partitions(&topic.name, topic.count, assignments, validate_only).await;
+    let CreatePartitionsTopic { name, count, .. } = topic;
+    let outcome = call
+        .broker()
+        .add_partitions(&call.session, &name, count, assignments, validate_only)
+        .await;
     CreatePartitionsTopicResult {
-        name: topic.name,
+        name,
         error_code: code_of(&outcome),
         error_message: message_of(&outcome),
     }

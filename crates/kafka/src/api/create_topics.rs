@@ -9,6 +9,7 @@
 //! | 7 | topic ids in the response (KIP-516) |
 //!
 //! - A topic exists when the response says so: there is nothing to wait for within `timeout_ms`.
+//! - Who may create a topic and not look at its settings gets neither these nor the counts.
 //! - A name that is given twice is refused in one answer, and the topic is not created.
 
 use std::collections::BTreeMap;
@@ -37,7 +38,11 @@ pub(super) async fn handle(call: Call, request: CreateTopicsRequest) -> CreateTo
         .map(|topic| (new_topic(&topic), topic.name))
         .unzip();
     let mut topics: Vec<CreatableTopicResult> = twice.into_iter().map(refused_twice).collect();
-    topics.extend(match call.broker().create_topics(new, request.validate_only).await {
+    topics.extend(match call
+        .broker()
+        .create_topics(&call.session, new, request.validate_only)
+        .await
+    {
         Ok(outcomes) => names.into_iter().zip(outcomes).map(result).collect::<Vec<_>>(),
         Err(error) => names.into_iter().map(|name| failed(name, &error)).collect(),
     });
@@ -61,14 +66,22 @@ fn new_topic(topic: &CreatableTopic) -> NewTopic {
 
 fn result((name, outcome): (String, Result<CreatedTopic, BrokerError>)) -> CreatableTopicResult {
     match outcome {
-        Ok(topic) => CreatableTopicResult {
+        Ok(CreatedTopic { id, configs: None, .. }) => CreatableTopicResult {
             name,
-            topic_id: topic.id.0,
-            num_partitions: topic.partitions,
-            replication_factor: topic.replication_factor,
-            configs: Some(topic.configs.iter().map(config).collect()),
+            topic_id: id.0,
+            topic_config_error_code: ErrorCode::TopicAuthorizationFailed.code(),
             ..Default::default()
         },
+        Ok(CreatedTopic { id, partitions, replication_factor, configs: Some(configs), .. }) => {
+            CreatableTopicResult {
+                name,
+                topic_id: id.0,
+                num_partitions: partitions,
+                replication_factor,
+                configs: Some(configs.iter().map(config).collect()),
+                ..Default::default()
+            }
+        }
         Err(error) => failed(name, &error),
     }
 }

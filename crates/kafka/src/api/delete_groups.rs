@@ -15,7 +15,7 @@ use crate::error_code::{code_of, message_of};
 
 pub(super) async fn handle(call: Call, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
     let group_ids = request.groups_names.into_iter().map(Into::into).collect();
-    let deleted = call.broker().delete_groups(DeleteGroups { group_ids }).await;
+    let deleted = call.broker().delete_groups(&call.session, DeleteGroups { group_ids }).await;
     let results = deleted.into_iter().map(|deleted| DeletableGroupResult {
         group_id: deleted.group_id.to_string(),
         error_code: code_of(&deleted.result),

@@ -41,7 +41,9 @@ async fn delete(
     asked: &DeleteRecordsPartition,
 ) -> DeleteRecordsPartitionResult {
     let partition = asked.partition_index;
-    let delete = |before| call.broker().delete_records(TopicKey::Name(topic), partition, before);
+    let topic = TopicKey::Name(topic);
+    let delete =
+        |before| call.broker().delete_records(&call.session, topic, partition, before);
     let outcome = match asked.offset {
         ALL => delete(None).await.map_err(|error| error.error_code()),
         0.. => delete(Some(Offset(asked.offset))).await.map_err(|error| error.error_code()),

@@ -38,7 +38,7 @@ pub(super) async fn handle(call: Call, request: DeleteTopicsRequest) -> DeleteTo
     let mut responses: Vec<DeletableTopicResult> =
         illegal.into_iter().map(|named| failed(named, ErrorCode::InvalidRequest, None)).collect();
     let keys: Vec<TopicKey<'_>> = legal.iter().map(key).collect();
-    let outcome = call.broker().delete_topics(&keys).await;
+    let outcome = call.broker().delete_topics(&call.session, &keys).await;
     responses.extend(match outcome {
         Ok(outcomes) => {
             let each = legal.into_iter().zip(outcomes);

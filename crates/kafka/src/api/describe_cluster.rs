@@ -36,7 +36,10 @@ pub(super) async fn handle(call: Call, request: DescribeClusterRequest) -> Descr
             rack: node.rack,
             is_fenced: false,
         }],
-        cluster_authorized_operations: of_cluster(request.include_cluster_authorized_operations),
+        cluster_authorized_operations: of_cluster(
+            &call,
+            request.include_cluster_authorized_operations,
+        ),
         ..Default::default()
     }
 }

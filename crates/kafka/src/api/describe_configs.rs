@@ -38,7 +38,7 @@ struct Show {
 
 fn describe(call: &Call, asked: DescribeConfigsResource, show: Show) -> DescribeConfigsResult {
     let outcome = resource(asked.resource_type, &asked.resource_name).and_then(|resource| {
-        let described = call.broker().describe_configs(&resource);
+        let described = call.broker().describe_configs(&call.session, &resource);
         described.map_err(|error| (error.error_code(), error.to_string()))
     });
     let (error_code, error_message, settings) = match outcome {

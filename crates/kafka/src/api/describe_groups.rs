@@ -8,13 +8,14 @@
 //! | 5 | flexible |
 //! | 6 | a missing group is `GROUP_ID_NOT_FOUND`, with a text (KIP-1043); before, it is a dead one |
 
+use thalweg_broker::acl::AclTarget;
 use thalweg_broker::{DescribeGroups, DescribedGroup as Described, DescribedMember};
 use thalweg_kafka_wire::messages::describe_groups_response::{
     DescribedGroup, DescribedGroupMember,
 };
 use thalweg_kafka_wire::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 
-use super::authorized_operations::of_group;
+use super::authorized_operations::{self, NOT_ASKED};
 use crate::call::Call;
 use crate::error_code::{code_of, message_of};
 
@@ -22,13 +23,22 @@ use crate::error_code::{code_of, message_of};
 const MISSING_GROUP: i16 = 6;
 
 pub(super) async fn handle(call: Call, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
-    let operations = of_group(request.include_authorized_operations);
+    let table = call.broker().table();
+    let operations = |group: &Described| {
+        if !request.include_authorized_operations || group.result.is_err() {
+            return NOT_ASKED;
+        }
+        authorized_operations::of(&call, &table, AclTarget::group(group.group_id.as_str()))
+    };
     let question = DescribeGroups {
         group_ids: request.groups.into_iter().map(Into::into).collect(),
         reports_missing_group: call.version >= MISSING_GROUP,
     };
-    let groups = call.broker().describe_groups(question).await;
-    let groups = groups.into_iter().map(|group| described(&call, group, operations));
+    let groups = call.broker().describe_groups(&call.session, question).await;
+    let groups = groups.into_iter().map(|group| {
+        let operations = operations(&group);
+        described(&call, group, operations)
+    });
     DescribeGroupsResponse { throttle_time_ms: 0, groups: groups.collect() }
 }
 

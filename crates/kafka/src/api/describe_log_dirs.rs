@@ -21,13 +21,20 @@ use thalweg_kafka_wire::messages::describe_log_dirs_response::{
 use thalweg_kafka_wire::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 
 use crate::call::Call;
+use crate::error_code::AsErrorCode;
 
 /// A number of bytes that is not known.
 const UNKNOWN: i64 = -1;
 
 pub(super) async fn handle(call: Call, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
     let asked = request.topics.map(Asked::new);
-    let dir = call.broker().log_dir().await;
+    let dir = match call.broker().describe_log_dir(&call.session).await {
+        Ok(dir) => dir,
+        Err(error) => {
+            let error_code = error.error_code().code();
+            return DescribeLogDirsResponse { error_code, ..Default::default() };
+        }
+    };
     let mut topics: Vec<DescribeLogDirsTopic> = Vec::new();
     for size in dir.partitions {
         let name = size.topic.name().as_str();

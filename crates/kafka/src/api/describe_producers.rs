@@ -28,7 +28,8 @@ pub(super) async fn handle(
 
 fn describe(call: &Call, asked: TopicRequest) -> TopicResponse {
     let partitions = asked.partition_indexes.iter().map(|&partition_index| {
-        let outcome = call.broker().producers(TopicKey::Name(&asked.name), partition_index);
+        let topic = TopicKey::Name(&asked.name);
+        let outcome = call.broker().producers(&call.session, topic, partition_index);
         PartitionResponse {
             partition_index,
             error_code: code_of(&outcome),

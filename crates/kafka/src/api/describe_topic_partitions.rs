@@ -4,13 +4,14 @@
 //! |---|---|
 //! | 0 | flexible |
 //!
-//! - Topics come sorted by name; none named means all.
+//! - Topics come sorted by name; none named means all that the client may know of.
 //! - A page ends after as many partitions as the client or the broker allows, with a cursor that says
 //!   where the next one begins.
 
 use std::collections::BTreeSet;
 
-use thalweg_broker::{Topic, TopicKey};
+use thalweg_broker::acl::AclTarget;
+use thalweg_broker::{BrokerError, ClusterTable, Topic, TopicKey};
 use thalweg_kafka_wire::ErrorCode;
 use thalweg_kafka_wire::messages::describe_topic_partitions_request::Cursor as From;
 use thalweg_kafka_wire::messages::describe_topic_partitions_response::{
@@ -21,8 +22,9 @@ use thalweg_kafka_wire::messages::{
 };
 use thalweg_types::TopicId;
 
-use super::authorized_operations::of_topic;
+use super::authorized_operations::{self, NOT_ASKED};
 use crate::call::Call;
+use crate::error_code::AsErrorCode;
 
 pub(super) async fn handle(
     call: Call,
@@ -32,25 +34,28 @@ pub(super) async fn handle(
     let from = request.cursor.as_ref().map_or("", |cursor| cursor.topic_name.as_str());
     let asked: BTreeSet<String> = request.topics.into_iter().map(|topic| topic.name).collect();
     let names: Vec<String> = if asked.is_empty() {
-        table.topics_from(from).map(|topic| topic.name().to_string()).collect()
+        let topics = table.describable_topics(&call.session, from);
+        topics.map(|topic| topic.name().to_string()).collect()
     } else {
         asked.into_iter().filter(|name| name.as_str() >= from).collect()
     };
     let limit = usize::try_from(request.response_partition_limit).unwrap_or_default();
-    let mut page = Page::new(&call, limit, request.cursor);
+    let mut page = Page::new(&call, &table, limit, request.cursor);
     for name in names {
         if page.response.next_cursor.is_some() {
             break;
         }
-        match table.topic(TopicKey::Name(&name)) {
+        match table.describe_topic(&call.session, TopicKey::Name(&name)) {
             Ok(topic) => page.add(topic),
-            Err(_) => page.add_unknown(name),
+            Err(error) => page.add_failed(name, &error),
         }
     }
     page.response
 }
 
-struct Page {
+struct Page<'a> {
+    call: &'a Call,
+    table: &'a ClusterTable,
     node: i32,
     leader_epoch: i32,
     from: Option<From>,
@@ -59,9 +64,16 @@ struct Page {
     response: DescribeTopicPartitionsResponse,
 }
 
-impl Page {
-    fn new(call: &Call, limit: usize, from: Option<From>) -> Self {
+impl<'a> Page<'a> {
+    fn new(
+        call: &'a Call,
+        table: &'a ClusterTable,
+        limit: usize,
+        from: Option<From>,
+    ) -> Self {
         Self {
+            call,
+            table,
             node: call.broker().node().0,
             leader_epoch: call.broker().leader_epoch().0,
             from,
@@ -85,24 +97,26 @@ impl Page {
         }
         self.room -= usize::try_from(end - first).unwrap_or_default();
         let partitions = (first..end).map(|partition| self.partition(topic, partition)).collect();
+        let target = AclTarget::topic(&name);
+        let operations = authorized_operations::of(self.call, self.table, target);
         self.response.topics.push(DescribeTopicPartitionsResponseTopic {
             error_code: ErrorCode::None.code(),
             name: Some(name),
             topic_id: topic.id().0,
             is_internal: topic.is_internal(),
             partitions,
-            topic_authorized_operations: of_topic(true),
+            topic_authorized_operations: operations,
         });
     }
 
-    fn add_unknown(&mut self, name: String) {
+    fn add_failed(&mut self, name: String, error: &BrokerError) {
         self.response.topics.push(DescribeTopicPartitionsResponseTopic {
-            error_code: ErrorCode::UnknownTopicOrPartition.code(),
+            error_code: error.error_code().code(),
             name: Some(name),
             topic_id: TopicId::ZERO.0,
             is_internal: false,
             partitions: Vec::new(),
-            topic_authorized_operations: of_topic(false),
+            topic_authorized_operations: NOT_ASKED,
         });
     }
 

@@ -98,7 +98,7 @@ async fn fetch(
     let Limits { bytes_min, bytes_max, wait_max, isolation } = limits;
     let partitions = session.partitions.iter().map(|(_, wanted)| question(wanted)).collect();
     let question = Question { partitions, bytes_min, bytes_max, wait_max, isolation };
-    let answer = call.broker().fetch(&question).await;
+    let answer = call.broker().fetch(&call.session, &question).await;
     let places: Vec<(u64, PartitionKey)> =
         session.partitions.iter().map(|(place, wanted)| (place, wanted.key.clone())).collect();
 

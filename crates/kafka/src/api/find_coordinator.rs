@@ -12,6 +12,7 @@
 //! - Coordinators of transactions and share groups come later; a key of these types is
 //!   `INVALID_REQUEST`, which stops clients instead of letting them try again.
 
+use thalweg_broker::BrokerError;
 use thalweg_kafka_wire::ErrorCode;
 use thalweg_kafka_wire::messages::find_coordinator_response::Coordinator;
 use thalweg_kafka_wire::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
@@ -55,8 +56,9 @@ async fn find(call: &Call, key_type: i8, key: &str) -> Outcome {
         let text = "only groups have coordinators here, transactions and share groups do not yet";
         return Err((ErrorCode::InvalidRequest, text.to_owned()));
     }
-    match call.broker().find_coordinator(key).await {
+    match call.broker().find_coordinator(&call.session, key).await {
         Ok(()) => Ok(call.node()),
+        Err(error @ BrokerError::Unauthorized(_)) => Err((error.error_code(), error.to_string())),
         Err(error) => {
             tracing::warn!(%error, "no coordinator");
             let code = match error.error_code() {

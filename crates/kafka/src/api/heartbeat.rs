@@ -19,6 +19,6 @@ pub(super) async fn handle(call: Call, request: HeartbeatRequest) -> HeartbeatRe
         member_id: request.member_id.into(),
         instance_id: request.group_instance_id.map(Into::into),
     };
-    let outcome = call.broker().heartbeat(heartbeat).await;
+    let outcome = call.broker().heartbeat(&call.session, heartbeat).await;
     HeartbeatResponse { throttle_time_ms: 0, error_code: code_of(&outcome) }
 }

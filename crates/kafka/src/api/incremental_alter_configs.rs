@@ -55,7 +55,7 @@ pub(super) async fn handle(
 async fn alter(call: &Call, asked: &AlterConfigsResource, validate_only: bool) -> Outcome<()> {
     let resource = resource(asked.resource_type, &asked.resource_name)?;
     let changes = asked.configs.iter().map(alteration).collect::<Outcome<Vec<_>>>()?;
-    let altered = call.broker().alter_configs(resource, changes, validate_only).await;
+    let altered = call.broker().alter_configs(&call.session, resource, changes, validate_only).await;
     altered.map_err(|error| (error.error_code(), error.to_string()))
 }
 

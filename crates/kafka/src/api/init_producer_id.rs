@@ -22,7 +22,7 @@ use crate::error_code::AsErrorCode;
 pub(super) async fn handle(call: Call, request: InitProducerIdRequest) -> InitProducerIdResponse {
     let outcome = match request.transactional_id {
         Some(_) => Err(ErrorCode::InvalidRequest),
-        None => call.broker().allocate_producer_id().await.map_err(|error| error.error_code()),
+        None => call.broker().allocate_producer_id(&call.session).await.map_err(|error| error.error_code()),
     };
     let error_code = outcome.as_ref().map_or_else(|error| error.code(), |_| 0);
     let (id, epoch) = outcome.unwrap_or((ProducerId::NONE, ProducerEpoch::NONE));

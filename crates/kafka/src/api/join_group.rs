@@ -27,7 +27,7 @@ use crate::error_code::AsErrorCode;
 const NULLABLE_PROTOCOL: i16 = 7;
 
 pub(super) async fn handle(call: Call, request: JoinGroupRequest) -> JoinGroupResponse {
-    let outcome = call.broker().join_group(join(&call, request)).await;
+    let outcome = call.broker().join_group(&call.session, join(&call, request)).await;
     let mut response = match outcome {
         Ok(joined) => accepted(joined),
         Err(refusal) => refused(&refusal),

@@ -23,7 +23,7 @@ pub(super) async fn handle(call: Call, request: LeaveGroupRequest) -> LeaveGroup
         group_id: request.group_id.as_str().into(),
         members: if several { leavers(request) } else { vec![only_leaver(request)] },
     };
-    match call.broker().leave_group(leave).await {
+    match call.broker().leave_group(&call.session, leave).await {
         Ok(left) if several => LeaveGroupResponse {
             members: left.iter().map(member).collect(),
             ..Default::default()

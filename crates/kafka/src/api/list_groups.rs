@@ -16,7 +16,7 @@ use crate::error_code::AsErrorCode;
 
 pub(super) async fn handle(call: Call, request: ListGroupsRequest) -> ListGroupsResponse {
     let question = ListGroups { states: request.states_filter, types: request.types_filter };
-    let listing = call.broker().list_groups(question).await;
+    let listing = call.broker().list_groups(&call.session, question).await;
     ListGroupsResponse {
         throttle_time_ms: 0,
         error_code: listing.error.map_or(0, |error| error.error_code().code()),

@@ -77,7 +77,7 @@ async fn look_up(
         isolation,
         current_leader_epoch: LeaderEpoch(asked.current_leader_epoch),
     };
-    call.broker().list_offset(asked).await.map_err(|error| error.error_code())
+    call.broker().list_offset(&call.session, asked).await.map_err(|error| error.error_code())
 }
 
 /// What a timestamp means; `None` if the version does not have it.

@@ -14,10 +14,15 @@
 //! | 12 | topics may be asked for by id (KIP-516) |
 //! | 13 | a top-level error (KIP-1102) |
 //!
+//! - Topics that the client may not know of are not among all of them; asked for by name, it is told
+//!   that it may not, whether they exist or not.
 //! - A topic that is created on the way is in the response at once: clients need not ask again.
 //! - All copies of a partition are on this broker: it is named as often as the topic has replicas.
 
-use thalweg_broker::{BrokerError, Topic, TopicKey};
+use std::sync::Arc;
+
+use thalweg_broker::acl::AclTarget;
+use thalweg_broker::{BrokerError, ClusterTable, Topic, TopicKey};
 use thalweg_kafka_wire::ErrorCode;
 use thalweg_kafka_wire::messages::metadata_request::MetadataRequestTopic;
 use thalweg_kafka_wire::messages::metadata_response::{
@@ -26,7 +31,7 @@ use thalweg_kafka_wire::messages::metadata_response::{
 use thalweg_kafka_wire::messages::{MetadataRequest, MetadataResponse};
 use thalweg_types::{TopicId, TopicName};
 
-use super::authorized_operations::{of_cluster, of_topic};
+use super::authorized_operations::{self, NOT_ASKED, of_cluster};
 use crate::call::Call;
 use crate::error_code::AsErrorCode;
 
@@ -37,7 +42,10 @@ pub(super) async fn handle(call: Call, request: MetadataRequest) -> MetadataResp
     let view = View::new(&call, request.include_topic_authorized_operations);
     let wants_all = |topics: &Vec<_>| call.version == 0 && topics.is_empty();
     let topics = match request.topics.filter(|topics| !wants_all(topics)) {
-        None => call.broker().table().topics().map(|topic| view.topic(topic)).collect(),
+        None => {
+            let topics = view.table.describable_topics(&call.session, "");
+            topics.map(|topic| view.topic(topic)).collect()
+        }
         Some(asked) => {
             let mut topics = Vec::with_capacity(asked.len());
             for one in asked {
@@ -57,14 +65,17 @@ pub(super) async fn handle(call: Call, request: MetadataRequest) -> MetadataResp
         }],
         cluster_id: Some(call.broker().table().cluster_id().to_owned()),
         topics,
-        cluster_authorized_operations: of_cluster(request.include_cluster_authorized_operations),
+        cluster_authorized_operations: of_cluster(
+            &call,
+            request.include_cluster_authorized_operations,
+        ),
         ..Default::default()
     }
 }
 
 async fn ask(
     call: &Call,
-    view: &View,
+    view: &View<'_>,
     asked: MetadataRequestTopic,
     may_create: bool,
 ) -> MetadataResponseTopic {
@@ -75,7 +86,7 @@ async fn ask(
     }
     let found = match &asked.name {
         Some(name) => by_name(call, name, may_create).await,
-        None => call.broker().table().topic(TopicKey::Id(id)).cloned(),
+        None => view.table.describe_topic(&call.session, TopicKey::Id(id)).cloned(),
     };
     match found {
         Ok(topic) => view.topic(&topic),
@@ -87,30 +98,36 @@ async fn by_name(
     call: &Call,
     name: &str,
     may_create: bool,
-) -> Result<std::sync::Arc<Topic>, BrokerError> {
-    let found = call.broker().table().topic(TopicKey::Name(name)).cloned();
-    if found.is_ok() {
-        return found;
+) -> Result<Arc<Topic>, BrokerError> {
+    let table = call.broker().table();
+    match table.describe_topic(&call.session, TopicKey::Name(name)) {
+        Err(BrokerError::UnknownTopicOrPartition) => {}
+        found => return found.cloned(),
     }
     TopicName::new(name)?;
-    if may_create { call.broker().auto_create_topic(name).await } else { found }
+    if !may_create {
+        return Err(BrokerError::UnknownTopicOrPartition);
+    }
+    call.broker().auto_create_topic(&call.session, name).await
 }
 
 /// How topics look to one client.
-struct View {
+struct View<'a> {
+    call: &'a Call,
+    table: Arc<ClusterTable>,
     node: i32,
     leader_epoch: i32,
-    authorized_operations: i32,
-    version: i16,
+    include_operations: bool,
 }
 
-impl View {
-    fn new(call: &Call, include_operations: bool) -> Self {
+impl<'a> View<'a> {
+    fn new(call: &'a Call, include_operations: bool) -> Self {
         Self {
+            call,
+            table: call.broker().table(),
             node: call.broker().node().0,
             leader_epoch: call.broker().leader_epoch().0,
-            authorized_operations: of_topic(include_operations),
-            version: call.version,
+            include_operations,
         }
     }
 
@@ -131,18 +148,26 @@ impl View {
             topic_id: topic.id().0,
             is_internal: topic.is_internal(),
             partitions: (0..topic.partition_count()).map(partition).collect(),
-            topic_authorized_operations: self.authorized_operations,
+            topic_authorized_operations: self.operations(topic),
         }
+    }
+
+    fn operations(&self, topic: &Topic) -> i32 {
+        if !self.include_operations {
+            return NOT_ASKED;
+        }
+        let target = AclTarget::topic(topic.name().as_str());
+        authorized_operations::of(self.call, &self.table, target)
     }
 
     fn failed(&self, asked: MetadataRequestTopic, error: ErrorCode) -> MetadataResponseTopic {
         MetadataResponseTopic {
             error_code: error.code(),
-            name: asked.name.or_else(|| (self.version < BY_TOPIC_ID).then(String::new)),
+            name: asked.name.or_else(|| (self.call.version < BY_TOPIC_ID).then(String::new)),
             topic_id: asked.topic_id,
             is_internal: false,
             partitions: Vec::new(),
-            topic_authorized_operations: of_topic(false),
+            topic_authorized_operations: NOT_ASKED,
         }
     }
 }

@@ -73,7 +73,7 @@ async fn commit_known(
             partitions: topic.partitions.iter().map(|item| item.partition).collect(),
         })
         .collect();
-    match call.broker().commit_offsets(commit).await {
+    match call.broker().commit_offsets(&call.session, commit).await {
         Ok(topics) => {
             let topics = topics.into_iter().map(|topic| {
                 answer(naming, topic, |item| (item.partition, code_of(&item.result)))

@@ -30,7 +30,7 @@ pub(super) async fn handle(call: Call, request: OffsetDeleteRequest) -> OffsetDe
         }
     }
     let delete = OffsetDelete { group_id: request.group_id.into(), topics: known };
-    match call.broker().delete_offsets(delete).await {
+    match call.broker().delete_offsets(&call.session, delete).await {
         Ok(outcomes) => {
             topics.extend(outcomes.into_iter().map(answer));
             OffsetDeleteResponse { topics, ..Default::default() }

@@ -87,7 +87,7 @@ async fn fetch(
     });
     let question =
         OffsetFetch { group_id: group_id.as_str().into(), topics: known.clone(), require_stable };
-    match call.broker().fetch_offsets(question).await {
+    match call.broker().fetch_offsets(&call.session, question).await {
         Ok(fetched) => {
             let mut topics = refused;
             topics.extend(fetched.into_iter().filter_map(|topic| answer(call, naming, topic)));

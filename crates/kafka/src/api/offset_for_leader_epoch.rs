@@ -31,6 +31,7 @@ pub(super) async fn handle(
 
 fn look_up(call: &Call, topic: &str, asked: &OffsetForLeaderPartition) -> EpochEndOffset {
     let outcome = call.broker().end_of_epoch(
+        &call.session,
         TopicKey::Name(topic),
         asked.partition,
         LeaderEpoch(asked.current_leader_epoch),

@@ -28,7 +28,7 @@ pub(super) async fn handle(call: Call, request: SyncGroupRequest) -> SyncGroupRe
         protocol: request.protocol_name.map(Into::into),
         assignments: assignments.collect(),
     };
-    match call.broker().sync_group(sync).await {
+    match call.broker().sync_group(&call.session, sync).await {
         Ok(synced) => SyncGroupResponse {
             protocol_type: synced.protocol_type.map(|name| name.to_string()),
             protocol_name: synced.protocol.map(|name| name.to_string()),

@@ -22,12 +22,12 @@ use super::*;
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-fn metadata_of(name: &str) -> MetadataRequest {
+pub fn metadata_of(name: &str) -> MetadataRequest {
     let topic = MetadataRequestTopic { name: Some(name.to_owned()), ..Default::default() };
     MetadataRequest { topics: Some(vec![topic]), ..Default::default() }
 }
 
-fn names(response: &MetadataResponse) -> Vec<&str> {
+pub fn names(response: &MetadataResponse) -> Vec<&str> {
     response.topics.iter().map(|topic| topic.name.as_deref().unwrap_or("-")).collect()
 }
 
@@ -219,7 +219,7 @@ fn a_topic_to_delete_has_name_or_id() {
     });
 }
 
-async fn describe(client: &mut Client, kind: i8, name: &str) -> DescribeConfigsResult {
+pub async fn describe(client: &mut Client, kind: i8, name: &str) -> DescribeConfigsResult {
     let resource = DescribeConfigsResource {
         resource_type: kind,
         resource_name: name.to_owned(),
@@ -258,7 +258,7 @@ fn rule_52_every_setting_is_described() {
     });
 }
 
-fn change(name: &str, operation: i8, value: Option<&str>) -> IncrementalAlterConfigsRequest {
+pub fn change(name: &str, operation: i8, value: Option<&str>) -> IncrementalAlterConfigsRequest {
     let config = alter::AlterableConfig {
         name: name.to_owned(),
         config_operation: operation,
@@ -400,7 +400,7 @@ fn topics_are_described_page_by_page() {
     });
 }
 
-fn producer_id_request(transactional_id: Option<&str>) -> InitProducerIdRequest {
+pub fn producer_id_request(transactional_id: Option<&str>) -> InitProducerIdRequest {
     let transactional_id = transactional_id.map(str::to_owned);
     InitProducerIdRequest { transactional_id, ..Default::default() }
 }

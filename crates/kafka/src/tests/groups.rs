@@ -24,7 +24,7 @@ use thalweg_kafka_wire::messages::{
 
 use super::*;
 
-fn join_request(member_id: &str) -> JoinGroupRequest {
+pub fn join_request(member_id: &str) -> JoinGroupRequest {
     JoinGroupRequest {
         group_id: "g".to_owned(),
         session_timeout_ms: 30_000,
@@ -75,7 +75,7 @@ async fn heartbeat(client: &mut Client, joined: &JoinGroupResponse) -> i16 {
     client.call(4, &request).await.error_code
 }
 
-fn commit_request(group: &str, generation: i32, member_id: &str) -> OffsetCommitRequest {
+pub fn commit_request(group: &str, generation: i32, member_id: &str) -> OffsetCommitRequest {
     let partition = OffsetCommitRequestPartition {
         partition_index: 0,
         committed_offset: 42,
@@ -96,7 +96,7 @@ fn commit_request(group: &str, generation: i32, member_id: &str) -> OffsetCommit
     }
 }
 
-async fn commit(client: &mut Client, version: i16, request: &OffsetCommitRequest) -> i16 {
+pub async fn commit(client: &mut Client, version: i16, request: &OffsetCommitRequest) -> i16 {
     client.call(version, request).await.topics[0].partitions[0].error_code
 }
 

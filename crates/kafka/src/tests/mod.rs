@@ -2,8 +2,10 @@
 //!
 //! Tests are named after the rule that they hold; `tests/rules.md` in the root lists them.
 
+mod acls;
 mod admin;
 mod client;
+mod denied;
 mod fetch;
 mod groups;
 mod hostile;
@@ -96,8 +98,12 @@ impl World {
 
     /// A new connection.
     fn connect(&self) -> Client {
+        self.connect_from("127.0.0.1")
+    }
+
+    fn connect_from(&self, peer: &str) -> Client {
         let (near, far) = tokio::io::duplex(64 << 10);
-        let peer = "127.0.0.1".parse().unwrap();
+        let peer = peer.parse().unwrap();
         let connection =
             Connection::new(self.door.clone(), self.endpoint.clone(), peer, self.stop.clone());
         let (input, output) = tokio::io::split(far);

@@ -13,7 +13,7 @@ use super::*;
 
 const NEWEST: i16 = 11;
 
-fn list_request(timestamps: &[i64], replica_id: i32) -> ListOffsetsRequest {
+pub fn list_request(timestamps: &[i64], replica_id: i32) -> ListOffsetsRequest {
     let partitions = timestamps.iter().map(|&timestamp| ListOffsetsPartition {
         partition_index: 0,
         timestamp,
@@ -28,7 +28,7 @@ async fn list(client: &mut Client, version: i16, timestamp: i64) -> ListOffsetsP
     response.topics[0].partitions[0].clone()
 }
 
-async fn delete_before(client: &mut Client, offset: i64) -> (i16, i64) {
+pub async fn delete_before(client: &mut Client, offset: i64) -> (i16, i64) {
     let partition = DeleteRecordsPartition { partition_index: 0, offset };
     let topic = DeleteRecordsTopic { name: "t".to_owned(), partitions: vec![partition] };
     let request = DeleteRecordsRequest { topics: vec![topic], timeout_ms: 1000 };
