@@ -62,18 +62,29 @@ impl Compression {
 }
 
 /// Output that grows geometrically and never beyond its limit.
+///
+/// What outgrows [`SMALL_MAX`](Self::SMALL_MAX) gets room for [`LARGE`](Self::LARGE) bytes at once. An
+/// allocator asks the system for so much anew, which hands out pages as they are written and takes all
+/// back when they are dropped; of sizes between, every thread would keep some for later.
 struct Output {
     bytes: Vec<u8>,
     limit: usize,
 }
 
 impl Output {
+    const SMALL_MAX: usize = 4 << 20;
+    const LARGE: usize = 64 << 20;
+
     /// Starts with room for what such an input usually holds.
     fn new(input_len: usize, limit: usize) -> Self {
         const USUAL_RATIO: usize = 4;
         const CAPACITY_MIN: usize = 4 << 10;
-        let capacity = (USUAL_RATIO * input_len).max(CAPACITY_MIN).min(limit);
+        let capacity = Self::room_for((USUAL_RATIO * input_len).max(CAPACITY_MIN)).min(limit);
         Self { bytes: Vec::with_capacity(capacity), limit }
+    }
+
+    fn room_for(len: usize) -> usize {
+        if len > Self::SMALL_MAX { len.max(Self::LARGE) } else { len }
     }
 
     /// Bytes that may still be written.
@@ -88,7 +99,7 @@ impl Output {
         }
         let needed = self.bytes.len() + more;
         if needed > self.bytes.capacity() {
-            let target = needed.max(2 * self.bytes.capacity()).min(self.limit);
+            let target = Self::room_for(needed.max(2 * self.bytes.capacity())).min(self.limit);
             self.bytes.reserve_exact(target - self.bytes.len());
         }
         self.bytes.resize(needed, 0);
@@ -119,7 +130,7 @@ fn read_bounded(
             }
             let spare = out.bytes.capacity() - filled;
             let more = if spare > 0 { spare } else { filled };
-            out.grow(more.min(out.room()))?;
+            out.grow(more.min(Output::SMALL_MAX).min(out.room()))?;
         }
         match read(&mut out.bytes[filled..])? {
             0 => {

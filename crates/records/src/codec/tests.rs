@@ -87,6 +87,19 @@ proptest! {
 }
 
 #[test]
+fn large_output_takes_its_room_once_and_no_more_than_the_limit() {
+    let input = vec![7; Output::SMALL_MAX + 1];
+    for compression in CODECS {
+        let compressed = compress(compression, &input);
+        for limit in [Output::SMALL_MAX + 1, 2 * Output::LARGE] {
+            let output = compression.decompress(&compressed, limit).unwrap().into_owned();
+            assert_eq!(output, input);
+            assert_eq!(output.capacity(), limit.min(Output::LARGE), "{compression}");
+        }
+    }
+}
+
+#[test]
 fn damaged_checksums_of_lz4_frames_are_noticed() {
     let info = FrameInfo::new().block_checksums(true).content_checksum(true);
     let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
