@@ -2,7 +2,7 @@
 //!
 //! Without the feature `planted-bugs` every question is answered `false` at compile time. With it,
 //! `plant` switches one bug on for the whole process, `plant_here` for one thread, and so does the
-//! environment variable `THALWEG_PLANTED_BUG` with a bug's name, for a whole binary under test.
+//! environment variable `PLANTED_BUG` with a bug's name, for a whole binary under test.
 
 /// A bug that can be planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +67,8 @@ mod switch {
 
     use super::Bug;
 
-    /// Names the bug to plant in a whole binary.
-    const VARIABLE: &str = "THALWEG_PLANTED_BUG";
+    /// Names the bug to plant in a whole binary. Variables that begin with `THALWEG_` are settings.
+    const VARIABLE: &str = "PLANTED_BUG";
 
     /// The bug of the process; 0 for none.
     static PLANTED: AtomicU8 = AtomicU8::new(0);

@@ -4,6 +4,8 @@
 
 use clap::Args;
 
+use crate::admin;
+use crate::connection::Connection;
 use crate::cycles::{self, CycleArgs};
 use crate::errors::{self, ErrorsArgs};
 use crate::failure::Failure;
@@ -60,6 +62,7 @@ pub async fn run(stage: &Stage, args: &PlantedArgs) -> Result<bool, Failure> {
     let bugs = BUGS.iter().filter(|(bug, _)| args.only.as_ref().is_none_or(|only| only == bug));
     for (bug, check) in bugs {
         let stage = Stage { bug: Some((*bug).to_owned()), ..stage.clone() };
+        prove(&stage, bug).await?;
         let began = progress.seconds();
         let outcome = check.run(&stage, args).await;
         let seconds = progress.seconds() - began;
@@ -78,6 +81,20 @@ pub async fn run(stage: &Stage, args: &PlantedArgs) -> Result<bool, Failure> {
         progress.seconds()
     );
     Ok(clean && caught as usize == results.len())
+}
+
+/// The binary starts with the bug, and has it. Whatever fails after this fails because of the bug.
+async fn prove(stage: &Stage, bug: &str) -> Result<(), Failure> {
+    let dir = stage.fresh_dir("planted")?;
+    let mut broker = stage.launch(&dir)?.start().await?;
+    let mut connection = Connection::open(broker.kafka).await?;
+    admin::create_topic(&mut connection, "first", 1, &[]).await?;
+    broker.kill().await?;
+    if broker.has_line(&format!("planted on purpose: {bug}")) {
+        return Ok(());
+    }
+    let name = stage.binary.display();
+    Err(Failure::Other(format!("{name} is not built with the feature planted-bugs of thalweg-log")))
 }
 
 impl Check {

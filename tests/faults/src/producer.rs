@@ -140,6 +140,10 @@ impl Producer {
                 return Ok(());
             }
             if on_the_way.is_empty() {
+                if matches!(until, Until::Settled) && !history.is_clean() {
+                    // What a broker has spoilt may never be accepted.
+                    return Ok(());
+                }
                 holding = false;
                 tokio::time::sleep(BACKOFF).await;
                 continue;

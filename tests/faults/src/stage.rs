@@ -24,7 +24,7 @@ pub const SMALL_FILES: [&str; 7] = [
 pub const READ_ONLY: &str = "disk.free.min.bytes=9223372036854775807";
 
 /// Names the bug to plant, for a binary with the feature `planted-bugs`.
-const PLANTED: &str = "THALWEG_PLANTED_BUG";
+const PLANTED: &str = "PLANTED_BUG";
 
 /// Options that all tests have.
 #[derive(Clone, Debug, Args)]
