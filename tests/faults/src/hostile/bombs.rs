@@ -8,16 +8,18 @@ use thalweg_kafka_wire::messages::produce_request::{PartitionProduceData, TopicP
 use thalweg_records::{BatchBuilder, Compression, HEADER_LEN};
 use thalweg_types::Timestamp;
 
+use crate::admin;
 use crate::connection::Connection;
 use crate::failure::Failure;
 
-/// What the bombs hold: as much as their codec packs into less than a megabyte, the limit of a batch.
-const BOMBS: [(Compression, usize); 4] = [
-    (Compression::Gzip, 120 << 20),
-    (Compression::Zstd, 120 << 20),
-    (Compression::Lz4, 120 << 20),
-    (Compression::Snappy, 16 << 20),
-];
+/// What each bomb decompresses to: more than the broker allows a batch.
+const BOMB_LEN: usize = 120 << 20;
+const CODECS: [Compression; 4] =
+    [Compression::Gzip, Compression::Zstd, Compression::Lz4, Compression::Snappy];
+/// Where they are thrown to: a topic with batches as large as snappy needs for that, which makes no
+/// more than 21 bytes of one. (LZ4 makes 255.)
+const TOPIC: &str = "bombs";
+const BATCH_MAX: usize = 8 << 20;
 const LENGTH_AT: usize = 8;
 const CRC_AT: usize = 17;
 const CRC_FROM: usize = 21;
@@ -33,9 +35,10 @@ pub struct Bomb {
 /// One bomb of each kind.
 pub fn all() -> Result<Vec<Bomb>, Failure> {
     let mut bombs = Vec::new();
-    for (codec, len) in BOMBS {
-        let bytes = batch(codec, &vec![0; len])?;
-        let ratio = len / bytes.len();
+    let value = vec![0; BOMB_LEN];
+    for codec in CODECS {
+        let bytes = batch(codec, &value)?;
+        let ratio = BOMB_LEN / bytes.len();
         bombs.push(Bomb { name: format!("{} {ratio}:1", codec.name()), bytes });
     }
     // A raw block that claims 4 GiB, a frame that claims 2^62 bytes.
@@ -49,19 +52,20 @@ pub fn all() -> Result<Vec<Bomb>, Failure> {
     Ok(bombs)
 }
 
+/// Creates the topic that bombs are thrown to.
+pub async fn create_topic(connection: &mut Connection) -> Result<(), Failure> {
+    let batch_max = BATCH_MAX.to_string();
+    admin::create_topic(connection, TOPIC, 1, &[("max.message.bytes", &batch_max)]).await
+}
+
 /// Sends a bomb `times` times; every one must be refused.
-pub async fn throw(
-    address: SocketAddr,
-    topic: &str,
-    bomb: Bomb,
-    times: u32,
-) -> Result<u64, Failure> {
+pub async fn throw(address: SocketAddr, bomb: Bomb, times: u32) -> Result<u64, Failure> {
     let mut connection = Connection::open(address).await?;
     let mut refused = 0;
     for _ in 0..times {
         let partition = PartitionProduceData { index: 0, records: Some(bomb.bytes.clone()) };
         let data = TopicProduceData {
-            name: topic.to_owned(),
+            name: TOPIC.to_owned(),
             partition_data: vec![partition],
             ..Default::default()
         };
@@ -101,9 +105,9 @@ mod tests {
     use thalweg_records::BatchMut;
 
     #[test]
-    fn bombs_pass_for_batches_of_less_than_a_megabyte() {
+    fn bombs_pass_for_batches() {
         for bomb in all().unwrap() {
-            let batch = BatchMut::from_client(bomb.bytes, 1 << 20);
+            let batch = BatchMut::from_client(bomb.bytes, BATCH_MAX);
             assert!(batch.is_ok(), "{}: {batch:?}", bomb.name);
         }
     }

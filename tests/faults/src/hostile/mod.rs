@@ -8,7 +8,6 @@ mod sender;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -30,7 +29,6 @@ use sender::Taken;
 
 /// What hostile clients may cost over an idle broker.
 const RESIDENT_MAX: u64 = 256 << 20;
-const BASELINE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(10);
 const SENDERS: u64 = 8;
 /// Throwers of each bomb at the same time.
@@ -48,7 +46,7 @@ pub struct HostileArgs {
     /// Connections that are slow
     #[arg(long, default_value_t = 500)]
     pub slow: usize,
-    /// How long they last
+    /// How long they last, and how long the honest client is alone before
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
     /// Bombs of each kind that a thrower throws
@@ -62,30 +60,33 @@ struct Scene {
     history: Arc<History>,
     paced: Option<Paced>,
     idle_bytes: u64,
-    resident_max: Arc<AtomicU64>,
-    baseline: Duration,
+    /// The most that the broker had over idle.
+    grown_max: u64,
+    /// The p99 of the honest client alone, and the worst of all attacks.
+    alone: Duration,
+    p99_max: Duration,
 }
 
 /// Runs the test; true if nothing is wrong.
 pub async fn run(stage: &Stage, args: &HostileArgs) -> Result<bool, Failure> {
     raise_descriptors()?;
     let progress = Progress::new();
-    let mut scene = Scene::open(stage).await?;
+    let mut scene = Scene::open(stage, args).await?;
     let taken = scene.frames(args, stage.seed).await?;
     let crowd = scene.crowd(args).await?;
     let bombs = scene.bombs(args).await?;
-    let grown = scene.resident_max.load(Ordering::Relaxed).saturating_sub(scene.idle_bytes);
-    let history = scene.close(grown).await?;
+    let (grown, alone, p99) = (scene.grown_max >> 20, scene.alone, scene.p99_max);
+    let history = scene.close().await?;
     let outcome = history.finish();
     println!("{outcome}");
     println!(
         "summary: hostile: {} frames ({} answered, {} closed, {} silent), {crowd} idle and slow \
-         connections, {bombs} bombs, {} MiB over idle, {} violations, {} s",
+         connections, {bombs} bombs, {grown} MiB over idle, p99 beside it {p99:?} (alone \
+         {alone:?}), {} violations, {} s",
         taken.sent,
         taken.answered,
         taken.closed,
         taken.silent,
-        grown >> 20,
         outcome.violations(),
         progress.seconds(),
     );
@@ -93,50 +94,47 @@ pub async fn run(stage: &Stage, args: &HostileArgs) -> Result<bool, Failure> {
 }
 
 impl Scene {
-    async fn open(stage: &Stage) -> Result<Self, Failure> {
+    async fn open(stage: &Stage, args: &HostileArgs) -> Result<Self, Failure> {
         let dir = stage.fresh_dir("hostile")?;
         let mut launch = stage.launch(&dir)?;
         // Memory is judged with the defaults.
         launch.settings = vec!["auto.create.topics.enable=false".into()];
         let broker = launch.start().await?;
         let mut connection = Connection::open(broker.kafka).await?;
-        admin::create_topic(&mut connection, TOPIC, 1, &[]).await?;
+        // The payload's records are from 1970.
+        admin::create_topic(&mut connection, TOPIC, 1, &[("retention.ms", "-1")]).await?;
+        bombs::create_topic(&mut connection).await?;
         let history: Arc<History> = Arc::default();
         let mut scene = Self {
             idle_bytes: broker.resident_bytes()?,
             paced: Some(Paced::new(broker.kafka, history.clone())),
             history,
             broker,
-            resident_max: Arc::default(),
-            baseline: Duration::ZERO,
+            grown_max: 0,
+            alone: Duration::ZERO,
+            p99_max: Duration::ZERO,
         };
         let nothing = async {
-            tokio::time::sleep(BASELINE).await;
+            tokio::time::sleep(Duration::from_secs(args.seconds)).await;
             Ok(())
         };
-        let ((), times) = scene.beside(nothing).await?;
-        scene.baseline = p99(&times);
-        println!("alone: p99 {:?}, {} MiB idle", scene.baseline, scene.idle_bytes >> 20);
+        scene.beside("nothing", nothing).await?;
+        scene.alone = std::mem::take(&mut scene.p99_max);
         Ok(scene)
     }
 
     /// Has the honest client work while something happens, and watches the broker's memory.
     async fn beside<T>(
         &mut self,
+        what: &str,
         attack: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<(T, Vec<Duration>), Failure> {
+    ) -> Result<T, Failure> {
         let gone = || Failure::Other("the paced client is gone".into());
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut paced = self.paced.take().ok_or_else(gone)?;
-        let stopped = stop.clone();
-        let client = tokio::spawn(async move {
-            let times = paced.run(&stopped).await;
-            (paced, times)
-        });
+        let paced = self.paced.take().ok_or_else(gone)?.start();
+        let mut resident_max = 0;
         let watching = async {
             loop {
-                let now = self.broker.resident_bytes()?;
-                self.resident_max.fetch_max(now, Ordering::Relaxed);
+                resident_max = resident_max.max(self.broker.resident_bytes()?);
                 tokio::time::sleep(POLL).await;
             }
         };
@@ -144,35 +142,31 @@ impl Scene {
             outcome = attack => outcome,
             outcome = watching => outcome,
         };
-        stop.store(true, Ordering::Relaxed);
-        let (paced, times) = client.await.map_err(|_| gone())?;
+        let (paced, times) = paced.stop().await?;
         self.paced = Some(paced);
-        Ok((outcome?, times?))
-    }
-
-    fn tell(&self, what: &str, times: &[Duration]) {
-        let p99 = p99(times);
-        println!("{what}: p99 of the paced client {p99:?} (alone {:?})", self.baseline);
+        let (p99, grown) = (p99(&times), resident_max.saturating_sub(self.idle_bytes));
+        self.p99_max = self.p99_max.max(p99);
+        self.grown_max = self.grown_max.max(grown);
+        println!(
+            "beside {what}: p99 of {} requests of the honest client {p99:?}, {} MiB over idle",
+            times.len(),
+            grown >> 20
+        );
+        outcome
     }
 
     async fn frames(&mut self, args: &HostileArgs, seed: u64) -> Result<Taken, Failure> {
-        let mut connection = Connection::open(self.broker.kafka).await?;
-        let offered = connection.call(&ApiVersionsRequest::default()).await?;
         let (address, frames) = (self.broker.kafka, args.frames);
         let attack = async move {
             let mut total = Taken::default();
-            for api in offered.api_keys {
-                let Ok(key) = ApiKey::try_from(api.api_key) else { continue };
-                let versions = (api.min_version, api.max_version);
+            for (key, versions) in offered(address).await? {
                 let taken = flood(address, key, versions, frames, seed).await?;
                 println!("{key}: {taken:?}");
                 total.add(taken);
             }
             Ok(total)
         };
-        let (taken, times) = self.beside(attack).await?;
-        self.tell("mutated frames", &times);
-        Ok(taken)
+        self.beside("mutated frames", attack).await
     }
 
     async fn crowd(&mut self, args: &HostileArgs) -> Result<usize, Failure> {
@@ -183,9 +177,7 @@ impl Scene {
             crowd.dawdle(address, time).await?;
             Ok(crowd.size())
         };
-        let (size, times) = self.beside(attack).await?;
-        self.tell("idle and slow connections", &times);
-        Ok(size)
+        self.beside("idle and slow connections", attack).await
     }
 
     async fn bombs(&mut self, args: &HostileArgs) -> Result<u64, Failure> {
@@ -195,7 +187,7 @@ impl Scene {
         let thrown = all.len() as u64 * u64::from(THROWERS * times_each);
         let attack = async move {
             let throwers = all.into_iter().flat_map(|bomb| {
-                let throw = move |_| bombs::throw(address, TOPIC, bomb.clone(), times_each);
+                let throw = move |_| bombs::throw(address, bomb.clone(), times_each);
                 (0..THROWERS).map(throw)
             });
             let throwers: Vec<_> = throwers.map(tokio::spawn).collect();
@@ -205,8 +197,7 @@ impl Scene {
             }
             Ok(refused)
         };
-        let (refused, times) = self.beside(attack).await?;
-        self.tell(&format!("bombs ({})", names.join(", ")), &times);
+        let refused = self.beside(&format!("bombs ({})", names.join(", ")), attack).await?;
         if refused != thrown {
             self.history.accuse(format!("{} of {thrown} bombs were taken", thrown - refused));
         }
@@ -214,9 +205,9 @@ impl Scene {
     }
 
     /// What the honest client wrote is there, and the broker is whole.
-    async fn close(mut self, grown: u64) -> Result<Arc<History>, Failure> {
-        if grown > RESIDENT_MAX {
-            self.history.accuse(format!("{} MiB over idle", grown >> 20));
+    async fn close(mut self) -> Result<Arc<History>, Failure> {
+        if self.grown_max > RESIDENT_MAX {
+            self.history.accuse(format!("{} MiB over idle", self.grown_max >> 20));
         }
         let mut connection = Connection::open(self.broker.kafka).await?;
         let place = Place {
@@ -236,6 +227,22 @@ impl Scene {
         }
         Ok(self.history)
     }
+}
+
+/// The apis that the broker has, and their versions.
+async fn offered(address: SocketAddr) -> Result<Vec<(ApiKey, (i16, i16))>, Failure> {
+    let request = ApiVersionsRequest {
+        client_software_name: "faults".into(),
+        client_software_version: "1".into(),
+        ..Default::default()
+    };
+    let offered = Connection::open(address).await?.call(&request).await?;
+    Failure::check("ApiVersions", offered.error_code)?;
+    let known = offered.api_keys.into_iter().filter_map(|api| {
+        let key = ApiKey::try_from(api.api_key).ok()?;
+        Some((key, (api.min_version, api.max_version)))
+    });
+    Ok(known.collect())
 }
 
 /// Mutated frames of one api, from several senders.

@@ -10,6 +10,7 @@ use thalweg_kafka_wire::messages::ProduceRequest;
 use thalweg_kafka_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use thalweg_records::BatchBuilder;
 use thalweg_types::Timestamp;
+use tokio::task::JoinHandle;
 
 use crate::connection::Connection;
 use crate::failure::Failure;
@@ -34,8 +35,24 @@ impl Paced {
         Self { address, history, sent: 0 }
     }
 
+    /// Sets it to work, on a thread of its own: that the hostile clients of this process are busy
+    /// says nothing about the broker.
+    pub fn start(mut self) -> Working {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let times = match runtime.map_err(Failure::io("starting a runtime")) {
+                Ok(runtime) => runtime.block_on(self.run(&stopped)),
+                Err(failure) => Err(failure),
+            };
+            (self, times)
+        });
+        Working { stop, task }
+    }
+
     /// Sends records until `stop`; returns how long each took, sorted.
-    pub async fn run(&mut self, stop: &AtomicBool) -> Result<Vec<Duration>, Failure> {
+    async fn run(&mut self, stop: &AtomicBool) -> Result<Vec<Duration>, Failure> {
         let mut connection = Connection::open(self.address).await?;
         let mut times = Vec::new();
         while !stop.load(Ordering::Relaxed) {
@@ -62,6 +79,22 @@ impl Paced {
         }
         times.sort_unstable();
         Ok(times)
+    }
+}
+
+/// The client at work.
+pub struct Working {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<(Paced, Result<Vec<Duration>, Failure>)>,
+}
+
+impl Working {
+    /// Stops it; returns it with the times of its requests.
+    pub async fn stop(self) -> Result<(Paced, Vec<Duration>), Failure> {
+        self.stop.store(true, Ordering::Relaxed);
+        let joined = self.task.await;
+        let (paced, times) = joined.map_err(|error| Failure::Other(error.to_string()))?;
+        Ok((paced, times?))
     }
 }
 
