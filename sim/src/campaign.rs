@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{Counts, run_seed};
 
-/// Failures that are told in full; a campaign with so many ends.
+/// A campaign with so many failures ends.
 const FAILURES_MAX: usize = 10;
 
 /// Which seeds to run, and how.
@@ -44,8 +44,8 @@ pub struct Findings {
 }
 
 impl Campaign {
-    /// Runs the seeds. `progress` is told after each how many are done.
-    pub fn run(&self, progress: impl Fn(u64) + Sync) -> Findings {
+    /// Runs the seeds. `progress` is told after each how many are done, and what went wrong in it.
+    pub fn run(&self, progress: impl Fn(u64, &[Failure]) + Sync) -> Findings {
         let (next, done) = (AtomicU64::new(self.seeds.start), AtomicU64::new(0));
         let over = AtomicBool::new(false);
         let findings = Mutex::new(Findings::default());
@@ -56,14 +56,13 @@ impl Campaign {
                     return;
                 }
                 let found = self.run_one(seed);
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1, &found.failures);
                 let mut findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
                 findings.merge(found);
                 let failures = findings.failures.len();
                 if failures >= FAILURES_MAX || failures > 0 && self.first_only {
                     over.store(true, Ordering::Relaxed);
                 }
-                drop(findings);
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             }
         };
         std::thread::scope(|scope| {

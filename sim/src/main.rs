@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use thalweg_sim::{Campaign, Findings, run_seed};
+use thalweg_sim::{Campaign, Failure, Findings, run_seed};
+
+/// Violations of one seed that are told; `--seed` tells all.
+const VIOLATIONS_TOLD: usize = 5;
 
 /// Seeded simulation of a broker, judged by the history checker.
 #[derive(Parser)]
@@ -87,23 +90,29 @@ fn tell_one(seed: u64, tells: bool) -> bool {
 
 fn tell_all(campaign: &Campaign) -> bool {
     let total = campaign.seeds.end - campaign.seeds.start;
-    let findings = campaign.run(|done| {
+    let findings = campaign.run(|done, failures| {
+        failures.iter().for_each(tell_failure);
         if done.is_multiple_of(100) {
             eprintln!("{done} of {total} seeds");
         }
     });
     print!("{}", findings.counts);
-    for failure in &findings.failures {
-        for violation in &failure.violations {
-            println!("seed {}: {violation}", failure.seed);
-        }
-    }
     let missing = findings.counts.missing();
     if !missing.is_empty() {
         println!("never happened: {}", missing.join(", "));
     }
     println!("summary: {}", summary(&findings));
     findings.failures.is_empty() && missing.is_empty()
+}
+
+fn tell_failure(failure: &Failure) {
+    let (told, more) = failure.violations.split_at(failure.violations.len().min(VIOLATIONS_TOLD));
+    for violation in told {
+        println!("seed {}: {violation}", failure.seed);
+    }
+    if !more.is_empty() {
+        println!("seed {}: and {} more", failure.seed, more.len());
+    }
 }
 
 fn summary(findings: &Findings) -> String {

@@ -21,7 +21,7 @@ pub fn hunt(campaign: &Campaign, mut tell: impl FnMut(Bug, Option<&Failure>)) {
     let campaign = Campaign { first_only: true, again: 0, ..campaign.clone() };
     for bug in BUGS {
         plant(Some(bug));
-        let findings = campaign.run(|_| {});
+        let findings = campaign.run(|_, _| {});
         plant(None);
         tell(bug, findings.failures.first());
     }

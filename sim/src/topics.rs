@@ -38,7 +38,10 @@ pub(crate) async fn create(
     new: &NewTopic,
 ) -> Outcome<TopicId> {
     let before = stage.ledger.presence(&new.name);
-    stage.ledger.topic(&new.name, Presence::Unclear);
+    // One that exists goes on to, whatever comes of this.
+    if !matches!(before, Presence::Here(..)) {
+        stage.ledger.topic(&new.name, Presence::Unclear);
+    }
     let asked = new.clone();
     let work = |broker: Broker| async move {
         let mut created = broker.create_topics(&session(), vec![asked], false).await?;

@@ -131,6 +131,18 @@ fn a_killed_process_loses_no_written_byte_and_no_name() {
 }
 
 #[test]
+fn a_kill_within_a_flush_loses_no_written_byte() {
+    for_seeds(50, async |env, world: SimWorld| {
+        let file = durable(&*env.disk(), FILE, 1, 4096);
+        write(&*file, 0, &[2; 4096]).unwrap();
+        world.disk().crash_at(1, Crash::Kill);
+        file.sync_data().unwrap_err();
+        assert!(!world.is_up());
+        assert_eq!(content(&*world.restart().disk()), [2; 4096]);
+    });
+}
+
+#[test]
 fn a_power_cut_after_a_kill_still_takes_what_was_not_flushed() {
     let survived = for_seeds(50, async |env, world: SimWorld| {
         let file = durable(&*env.disk(), FILE, 1, 512);
