@@ -108,6 +108,9 @@ fn a_right_on_the_cluster_stands_for_its_topics_only_if_it_was_granted() {
         add(&broker, vec![granted]).await;
         let created = attempt().await.unwrap();
         assert!(created.configs.is_none(), "its settings are not for everybody");
+        let topic = [TopicKey::Name("t")];
+        let kept = broker.delete_topics(&session(), &topic).await.unwrap();
+        assert!(is_denied(&kept[0], ResourceType::Topic), "creating is not deleting");
         // With an ACL about the cluster, the rest of it is closed.
         let changed = broker.create_acls(&session(), Vec::new()).await;
         assert!(is_denied(&changed, ResourceType::Cluster));

@@ -243,6 +243,12 @@ fn rule_58_authorized_operations_are_those_that_are_allowed() {
         let mut client = world.with_topic(1, &[]).await;
         let joined = join_request("");
         client.call(3, &joined).await;
+        let groups = DescribeGroupsRequest {
+            groups: vec!["g".to_owned(), "missing".to_owned()],
+            include_authorized_operations: true,
+        };
+        let response = client.call(6, &groups).await;
+        assert_eq!(response.groups[0].authorized_operations, 0x0d48, "nobody spoke of the group");
         let reading = |resource_type, name| AclCreation {
             operation: READ,
             permission_type: ALLOW,
@@ -259,10 +265,6 @@ fn rule_58_authorized_operations_are_those_that_are_allowed() {
         let response = client.call(8, &asked).await;
         assert_eq!(response.topics[0].topic_authorized_operations, expected);
         assert_eq!(response.cluster_authorized_operations, 0x1fa0, "nobody spoke of the cluster");
-        let groups = DescribeGroupsRequest {
-            groups: vec!["g".to_owned(), "missing".to_owned()],
-            include_authorized_operations: true,
-        };
         let response = client.call(6, &groups).await;
         assert_eq!(response.groups[0].authorized_operations, expected);
         assert_eq!(response.groups[1].authorized_operations, i32::MIN, "there is none");
