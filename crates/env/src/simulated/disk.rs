@@ -215,7 +215,9 @@ impl DiskFile for Handle {
 
     fn write_all_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
-        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
         self.mount.call(
             Operation::Write,
             |device| device.write(self.id, &bytes, offset),

@@ -176,7 +176,7 @@ fn rule_50_a_trim_survives_a_restart_and_hides_what_lies_before_it() {
         assert!(partition.trim(Offset(11)).is_err());
         partition.trim(Offset(4)).expect("trim").wait().await.expect("durable");
         drop(log);
-        world.crash(thalweg_env::simulated::Crash::PowerCut);
+        world.crash(Crash::PowerCut);
         let env = world.restart();
         let (log, _) = open(&env, 1, 1);
         let partition = log.partition(id(0)).expect("partition");
@@ -195,7 +195,7 @@ fn rule_50_a_trim_inside_a_batch_keeps_the_rest_of_it() {
         partition.trim(Offset(2)).expect("trim").wait().await.expect("durable");
         // A checkpoint has the log start, and the batch is in a file that is not indexed.
         env.sleep(Duration::from_secs(20)).await;
-        world.crash(thalweg_env::simulated::Crash::PowerCut);
+        world.crash(Crash::PowerCut);
         drop(log);
         let env = world.restart();
         let (log, _) = open(&env, 1, 1);
