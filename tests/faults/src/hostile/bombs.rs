@@ -58,8 +58,23 @@ pub async fn create_topic(connection: &mut Connection) -> Result<(), Failure> {
     admin::create_topic(connection, TOPIC, 1, &[("max.message.bytes", &batch_max)]).await
 }
 
-/// Sends a bomb `times` times; every one must be refused.
-pub async fn throw(address: SocketAddr, bomb: Bomb, times: u32) -> Result<u64, Failure> {
+/// Sends a bomb `times` times from each of several throwers; returns how many were refused.
+pub async fn throw(
+    address: SocketAddr,
+    bomb: Bomb,
+    throwers: u32,
+    times: u32,
+) -> Result<u64, Failure> {
+    let throwers = (0..throwers).map(|_| tokio::spawn(throw_alone(address, bomb.clone(), times)));
+    let throwers: Vec<_> = throwers.collect();
+    let mut refused = 0;
+    for thrower in throwers {
+        refused += thrower.await.map_err(|error| Failure::Other(error.to_string()))??;
+    }
+    Ok(refused)
+}
+
+async fn throw_alone(address: SocketAddr, bomb: Bomb, times: u32) -> Result<u64, Failure> {
     let mut connection = Connection::open(address).await?;
     let mut refused = 0;
     for _ in 0..times {

@@ -181,25 +181,17 @@ impl Scene {
     }
 
     async fn bombs(&mut self, args: &HostileArgs) -> Result<u64, Failure> {
-        let (address, times_each) = (self.broker.kafka, args.bombs);
-        let all = bombs::all()?;
-        let names: Vec<_> = all.iter().map(|bomb| bomb.name.clone()).collect();
-        let thrown = all.len() as u64 * u64::from(THROWERS * times_each);
-        let attack = async move {
-            let throwers = all.into_iter().flat_map(|bomb| {
-                let throw = move |_| bombs::throw(address, bomb.clone(), times_each);
-                (0..THROWERS).map(throw)
-            });
-            let throwers: Vec<_> = throwers.map(tokio::spawn).collect();
-            let mut refused = 0;
-            for thrower in throwers {
-                refused += thrower.await.map_err(|error| Failure::Other(error.to_string()))??;
+        let mut thrown = 0;
+        for bomb in bombs::all()? {
+            let name = bomb.name.clone();
+            let attack = bombs::throw(self.broker.kafka, bomb, THROWERS, args.bombs);
+            let refused = self.beside(&name, attack).await?;
+            let all = u64::from(THROWERS * args.bombs);
+            if refused != all {
+                self.history
+                    .accuse(format!("{} of {all} bombs of {name} were taken", all - refused));
             }
-            Ok(refused)
-        };
-        let refused = self.beside(&format!("bombs ({})", names.join(", ")), attack).await?;
-        if refused != thrown {
-            self.history.accuse(format!("{} of {thrown} bombs were taken", thrown - refused));
+            thrown += all;
         }
         Ok(thrown)
     }
