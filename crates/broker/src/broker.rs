@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub fetch_memory: MemoryBudget,
     /// Permits for decompressing.
     pub decompressions: Semaphore,
+    /// The permit for decompressing what turns out to be large.
+    pub large_decompression: Semaphore,
     pub metrics: Arc<BrokerMetrics>,
     tasks: Mutex<Vec<Task<()>>>,
     lock: Mutex<Option<DiskLock>>,
@@ -131,6 +133,7 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             fetch_memory: MemoryBudget::new(options.fetch_memory_bytes),
             decompressions: Semaphore::new(options.decompressions_max.max(1)),
+            large_decompression: Semaphore::new(1),
             metrics,
             tasks: Mutex::new(vec![task]),
             lock: Mutex::new(Some(lock)),

@@ -7,7 +7,7 @@ use thalweg_records::{
 };
 use thalweg_types::Timestamp;
 
-use super::{AppendOptions, INLINE_BYTES_MAX};
+use super::{AppendOptions, INLINE_BYTES_MAX, LARGE_BYTES_MIN};
 use crate::metrics::count;
 use crate::{Broker, BrokerError};
 
@@ -31,8 +31,8 @@ pub(super) fn accept(
 }
 
 impl Broker {
-    /// Holds the records against the topic's rules and makes the batch what the log stores. Large
-    /// compressed batches go to a thread, few at a time, because each may need much memory.
+    /// Holds the records against the topic's rules and makes the batch what the log stores.
+    /// Compressed batches are decompressed few at a time, because each may need much memory.
     pub(super) async fn prepare(
         &self,
         batch: BatchMut,
@@ -43,12 +43,9 @@ impl Broker {
         let prepared = if plan.is_cheap(&batch) {
             plan.carry_out(batch)?
         } else {
-            let permit = self.shared.decompressions.acquire().await;
-            let _permit = permit.map_err(|_| BrokerError::Closing)?;
-            if batch.as_bytes().len() <= INLINE_BYTES_MAX {
-                plan.carry_out(batch)?
-            } else {
-                self.shared.env.blocking(move || plan.carry_out(batch)).await?
+            match self.prepare_compressed(plan, batch).await? {
+                Attempt::Prepared(prepared) => prepared,
+                Attempt::Large(batch) => self.prepare_large(plan, batch).await?,
             }
         };
         if prepared.rewritten {
@@ -57,11 +54,37 @@ impl Broker {
         }
         Ok(prepared.batch)
     }
+
+    async fn prepare_compressed(
+        &self,
+        plan: Plan,
+        batch: BatchMut,
+    ) -> Result<Attempt, BrokerError> {
+        let permit = self.shared.decompressions.acquire().await;
+        let _permit = permit.map_err(|_| BrokerError::Closing)?;
+        if is_small(&batch) {
+            return Ok(plan.attempt(batch)?);
+        }
+        Ok(self.shared.env.blocking(move || plan.attempt(batch)).await?)
+    }
+
+    async fn prepare_large(&self, plan: Plan, batch: BatchMut) -> Result<Prepared, BrokerError> {
+        let permit = self.shared.large_decompression.acquire().await;
+        let _permit = permit.map_err(|_| BrokerError::Closing)?;
+        Ok(self.shared.env.blocking(move || plan.carry_out(batch)).await?)
+    }
 }
 
 struct Prepared {
     batch: BatchMut,
     rewritten: bool,
+}
+
+/// What came of a batch that was decompressed only as far as nearly all batches go.
+enum Attempt {
+    Prepared(Prepared),
+    /// There is more in it, and the topic allows more.
+    Large(BatchMut),
 }
 
 /// What is to be done with one batch.
@@ -101,8 +124,26 @@ impl Plan {
         uncompressed && (self.to.compression == self.from || is_small(batch))
     }
 
+    fn attempt(self, mut batch: BatchMut) -> Result<Attempt, RecordsError> {
+        let limit = self.policy.decompressed_max.min(LARGE_BYTES_MIN);
+        let policy = RecordPolicy { decompressed_max: limit, ..self.policy };
+        match batch.check_records(&policy) {
+            Err(RecordsError::DecompressedTooLarge { .. })
+                if limit < self.policy.decompressed_max =>
+            {
+                Ok(Attempt::Large(batch))
+            }
+            checked => self.store(batch, checked?).map(Attempt::Prepared),
+        }
+    }
+
     fn carry_out(self, mut batch: BatchMut) -> Result<Prepared, RecordsError> {
         let offsets = batch.check_records(&self.policy)?;
+        self.store(batch, offsets)
+    }
+
+    /// Makes a batch that was checked what the topic stores.
+    fn store(self, mut batch: BatchMut, offsets: InnerOffsets) -> Result<Prepared, RecordsError> {
         let limit = self.policy.decompressed_max;
         let mut rewritten = true;
         if offsets == InnerOffsets::Irregular {

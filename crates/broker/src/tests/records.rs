@@ -259,14 +259,31 @@ fn a_topic_s_rules_for_records_are_kept() {
     });
 }
 
+/// A batch that decompresses to a bit more than `len` bytes.
+fn zeros(len: usize) -> BytesMut {
+    build(BatchBuilder::new().codec(Compression::Zstd), &[&"0".repeat(len)])
+}
+
+#[test]
+fn large_batches_are_taken_one_after_the_other_and_bombs_among_them_are_not() {
+    simulate(8, |env, _| async move {
+        let options = BrokerOptions { decompressed_bytes_max: 16 << 20, ..options() };
+        let broker = Broker::open(&env, options).await.unwrap().0;
+        create(&broker, "t", 1, &[]).await;
+        for (len, is_taken) in [(3, true), (6, true), (17, false), (15, true)] {
+            let appended = append(&broker, "t", 0, zeros(len << 20)).await;
+            assert_eq!(appended.is_ok(), is_taken, "{len} MiB");
+        }
+    });
+}
+
 #[test]
 fn bombs_and_transactions_and_internal_topics_are_refused() {
     simulate(8, |env, _| async move {
         let options = BrokerOptions { decompressed_bytes_max: 1 << 20, ..options() };
         let broker = Broker::open(&env, options).await.unwrap().0;
         create(&broker, "t", 1, &[]).await;
-        let zeros = "0".repeat(40 << 20);
-        let bomb = build(BatchBuilder::new().codec(Compression::Zstd), &[&zeros]);
+        let bomb = zeros(40 << 20);
         let refused = append(&broker, "t", 0, bomb).await;
         assert!(
             matches!(refused, Err(BrokerError::Records(ref error)) if error.fault() == Fault::TooLarge),
