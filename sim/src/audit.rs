@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use thalweg_broker::{Broker, OffsetSpec, Resource, TopicKey};
+use thalweg_broker::{Broker, OffsetSpec, PartitionSize, Resource, TopicKey};
 use thalweg_records::Compression;
 use thalweg_types::TopicName;
 
@@ -14,7 +14,7 @@ use crate::group::Member;
 use crate::ledger::Presence;
 use crate::producer::Producer;
 use crate::reader::{Manner, Progress, Reader};
-use crate::scenario::{Kind, ProducerPlan, RETENTION};
+use crate::scenario::{Kind, ProducerPlan, RETENTION, RETENTION_BYTES};
 use crate::stage::{Stage, Target};
 
 /// Within this time a healed broker has to serve everybody.
@@ -113,6 +113,7 @@ impl Audit {
         };
         self.check_topics(&connection).await;
         self.check_settings(&connection).await;
+        self.check_sizes(&connection).await;
         for target in self.everything() {
             self.read(&connection, &target).await;
         }
@@ -213,7 +214,37 @@ impl Audit {
         }
     }
 
+    /// Retention by size takes no more than it has to.
+    async fn check_sizes(&self, connection: &Connection) {
+        for target in self.targets.iter().filter(|target| target.kind == Kind::Bounded) {
+            let reader = Reader::new(&self.stage, target);
+            for partition in 0..target.partitions {
+                // Once something is gone, there is never less than retention leaves.
+                let start = reader.list(connection, partition, OffsetSpec::Earliest).await;
+                let bytes = size(connection, target, partition).await;
+                if matches!(start, Some(Ok(1..)))
+                    && bytes.is_none_or(|bytes| bytes < RETENTION_BYTES)
+                {
+                    self.complain(&format!(
+                        "of {}-{partition} only {bytes:?} are left",
+                        target.name
+                    ));
+                }
+            }
+        }
+    }
+
     fn complain(&self, what: &str) {
         self.stage.history.complain(what);
     }
+}
+
+/// Bytes of a partition.
+async fn size(connection: &Connection, target: &Target, partition: i32) -> Option<u64> {
+    let work = |broker: Broker| async move { broker.log_dir().await.partitions };
+    let sizes = connection.call(PATIENCE, work).await?;
+    let is_meant = |size: &&PartitionSize| {
+        size.topic.name().as_str() == &*target.name && size.partition == partition
+    };
+    sizes.iter().find(is_meant).map(|size| size.bytes)
 }

@@ -22,6 +22,8 @@ mod reader;
 mod run;
 mod scenario;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod trims;
 

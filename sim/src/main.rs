@@ -137,7 +137,8 @@ fn hunt(campaign: &Campaign) -> bool {
             Some(failure) => {
                 caught += 1;
                 let what = failure.violations.first().map_or("", String::as_str);
-                println!("{bug:?}: caught by seed {}: {what}", failure.seed);
+                let seeds = failure.seed - campaign.seeds.start + 1;
+                println!("{bug:?}: caught within {seeds} seeds, by {}: {what}", failure.seed);
             }
             None => println!("{bug:?}: NOT CAUGHT by {:?}", campaign.seeds),
         }

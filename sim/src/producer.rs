@@ -308,7 +308,7 @@ impl Producer {
             BrokerError::Storage(_) | BrokerError::Closing => Ok(()),
             // One before it was not stored.
             BrokerError::Producer(ProducerError::OutOfOrder { .. }) if !is_first => Ok(()),
-            BrokerError::Producer(_) if self.target.kind == Kind::Os => Err(GivenUp),
+            BrokerError::Producer(_) if self.stage.may_be_cut(&self.target) => Err(GivenUp),
             // A partition that knows nothing of the producer takes any sequence, as Kafka's do. If the
             // first batch is refused and one behind it in the window is not, the first can never follow.
             BrokerError::Producer(_) if !self.known_in.contains(&batch.partition) => Err(GivenUp),

@@ -13,7 +13,7 @@ use thalweg_types::{LeaderEpoch, Offset};
 
 use crate::connection::{Connection, session};
 use crate::payload;
-use crate::scenario::{BODY_MAX, Kind};
+use crate::scenario::BODY_MAX;
 use crate::stage::{Stage, Target};
 
 /// How long a client waits for one answer, beyond what it told the broker to wait.
@@ -165,7 +165,7 @@ impl Reader {
         let topic = &*self.target.name;
         match error {
             BrokerError::OffsetOutOfRange { asked, start, end } => {
-                if asked > end && self.target.kind != Kind::Os {
+                if asked > end && !self.stage.may_be_cut(&self.target) {
                     history.complain(format_args!(
                         "{topic}-{partition} was read up to {asked} and ends at {end}"
                     ));

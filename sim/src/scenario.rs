@@ -94,7 +94,7 @@ pub(crate) struct Faults {
 pub(crate) const RETENTION: Duration = Duration::from_secs(5);
 
 /// Bytes kept of topics whose records go by size.
-const RETENTION_BYTES: u64 = 64 << 10;
+pub(crate) const RETENTION_BYTES: u64 = 64 << 10;
 
 /// Longest payload of a record.
 pub(crate) const BODY_MAX: usize = 1200;

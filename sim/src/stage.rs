@@ -37,6 +37,11 @@ impl Stage {
         }
     }
 
+    /// True if records of the topic that were acknowledged may be gone after a crash.
+    pub fn may_be_cut(&self, target: &Target) -> bool {
+        target.kind == Kind::Os && self.scenario.faults.power_cuts
+    }
+
     /// The clients' wall clock.
     pub fn wall_ms(&self) -> i64 {
         WALL_START_MS + self.history.elapsed().as_millis() as i64
