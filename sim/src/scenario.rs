@@ -178,7 +178,7 @@ fn topic(random: &mut fastrand::Rng, kind: Kind) -> TopicPlan {
             ("segment.ms", random.u32(500..5000).to_string()),
         ]),
     }
-    if random.u8(..6) == 0 {
+    if random.u8(..10) == 0 {
         let codecs = ["uncompressed", "gzip", "snappy", "lz4", "zstd"];
         configs.push(("compression.type", codecs[random.usize(..codecs.len())].to_owned()));
     }
@@ -191,6 +191,7 @@ fn topic(random: &mut fastrand::Rng, kind: Kind) -> TopicPlan {
 }
 
 fn producers(random: &mut fastrand::Rng, topics: &[TopicPlan]) -> Vec<ProducerPlan> {
+    // Brokers pass batches on as they come: few need to be compressed to show that.
     let codecs = [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
     let more = random.usize(1..=2);
     let targets = (0..topics.len()).chain((0..more).map(|_| 0)).collect::<Vec<_>>();
@@ -199,7 +200,7 @@ fn producers(random: &mut fastrand::Rng, topics: &[TopicPlan]) -> Vec<ProducerPl
         .map(|topic| ProducerPlan {
             topic,
             idempotent: random.u8(..3) > 0,
-            codec: codecs.get(random.usize(..12)).copied().unwrap_or_default(),
+            codec: codecs.get(random.usize(..20)).copied().unwrap_or_default(),
             batch_records_max: random.usize(1..=8),
             window: random.usize(1..=5),
             pause_max: Duration::from_millis(random.u64(50..800)),
