@@ -54,6 +54,11 @@ impl Failure {
         matches!(self, Self::Ended(_))
     }
 
+    /// True if the broker says that it may work later, as it does while its files fail.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code.retriable())
+    }
+
     /// `Ok` for code 0.
     pub fn check(what: &'static str, code: i16) -> Result<(), Self> {
         match ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError) {

@@ -364,6 +364,8 @@ impl Producer {
         }
         let closed = |batch: &Batch| self.lanes[batch.lane].closed;
         self.waiting.retain(|batch| !closed(batch));
+        // Of what waited already, some may be younger than what comes back from a broker that died.
+        self.waiting.make_contiguous().sort_unstable_by_key(|batch| batch.first);
         Ok(())
     }
 }

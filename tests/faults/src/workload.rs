@@ -271,7 +271,10 @@ impl Janitor {
 
     async fn converse(mut self) -> Result<(), Failure> {
         let mut connection = Connection::open(self.address).await?;
-        let lanes = self.topics.create_doomed(&mut connection, self.cycle).await?;
+        let lanes = match self.topics.create_doomed(&mut connection, self.cycle).await {
+            Err(failure) if failure.is_passing() => return Ok(()),
+            lanes => lanes?,
+        };
         let writers = [true, false].map(|idempotent| {
             self.next_producer += 1;
             self.write(self.next_producer - 1, idempotent, &lanes)
@@ -281,19 +284,31 @@ impl Janitor {
         let victims: Vec<u64> = (self.cycle.saturating_sub(3)..=self.cycle).collect();
         while !self.stop.load(Ordering::Relaxed) && !writers[0].is_finished() {
             tokio::time::sleep(Duration::from_millis(self.random.u64(2..40))).await;
-            if self.random.bool() {
-                self.cuts.fetch_add(1, Ordering::Relaxed);
-                self.topics.cut(&mut connection, &self.history, &mut self.random).await?;
+            let outcome = if self.random.bool() {
+                self.cut(&mut connection).await
             } else {
                 let victim = victims[self.random.usize(..victims.len())];
-                let deleted =
-                    self.topics.delete_doomed(&mut connection, victim, &self.history).await?;
-                self.deletions.fetch_add(u64::from(deleted), Ordering::Relaxed);
+                self.delete(&mut connection, victim).await
+            };
+            match outcome {
+                Err(failure) if failure.is_passing() => {}
+                outcome => outcome?,
             }
         }
         for writer in writers {
             joined(writer.await)?.1?;
         }
+        Ok(())
+    }
+
+    async fn cut(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        self.cuts.fetch_add(1, Ordering::Relaxed);
+        self.topics.cut(connection, &self.history, &mut self.random).await
+    }
+
+    async fn delete(&self, connection: &mut Connection, victim: u64) -> Result<(), Failure> {
+        let deleted = self.topics.delete_doomed(connection, victim, &self.history).await?;
+        self.deletions.fetch_add(u64::from(deleted), Ordering::Relaxed);
         Ok(())
     }
 
