@@ -9,7 +9,7 @@ use crate::{Result, root};
 const LAYERS: [(&str, &[&str]); 7] = [
     ("nouns", &["types"]),
     ("words", &["env", "frame", "records", "kafka-wire"]),
-    ("rules", &["groups", "cluster"]),
+    ("rules", &["groups", "transactions", "cluster"]),
     ("stores", &["bucket", "log"]),
     ("broker", &["broker"]),
     ("doors", &["kafka"]),

@@ -1,0 +1,54 @@
+//! What survives: the transactional ids that the records tell of.
+
+use std::collections::BTreeMap;
+
+use crate::record::{DecodeError, Entry};
+use crate::{Record, TransactionMetadata, TransactionalId};
+
+/// The durable half of a coordinator. It depends on the latest record of each key only, so that
+/// compaction of the topic changes nothing, and replaying is its only mutation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DurableState {
+    transactions: BTreeMap<TransactionalId, TransactionMetadata>,
+    skipped: Skipped,
+}
+
+/// Records that could not be replayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Of a type or version that is not known here; newer brokers write such.
+    pub unknown: u64,
+    /// Not what they claim to be.
+    pub malformed: u64,
+}
+
+impl DurableState {
+    /// Makes `record` so. Live use and recovery come through here alike.
+    pub(crate) fn replay(&mut self, record: &Record) {
+        match Entry::decode(record) {
+            Ok(Entry { transactional_id, metadata: Some(metadata) }) => {
+                self.transactions.insert(transactional_id, metadata);
+            }
+            Ok(Entry { transactional_id, metadata: None }) => {
+                self.transactions.remove(&transactional_id);
+            }
+            Err(DecodeError::Unknown(_)) => self.skipped.unknown += 1,
+            Err(_) => self.skipped.malformed += 1,
+        }
+    }
+
+    /// All transactional ids.
+    pub fn transactions(&self) -> &BTreeMap<TransactionalId, TransactionMetadata> {
+        &self.transactions
+    }
+
+    /// What is known of one transactional id.
+    pub fn get(&self, transactional_id: &TransactionalId) -> Option<&TransactionMetadata> {
+        self.transactions.get(transactional_id)
+    }
+
+    /// Records that could not be replayed.
+    pub fn skipped(&self) -> Skipped {
+        self.skipped
+    }
+}
