@@ -308,10 +308,11 @@ impl Producer {
             BrokerError::Storage(_) | BrokerError::Closing => Ok(()),
             // One before it was not stored.
             BrokerError::Producer(ProducerError::OutOfOrder { .. }) if !is_first => Ok(()),
-            BrokerError::Producer(_) if self.stage.may_be_cut(&self.target) => Err(GivenUp),
-            // A partition that knows nothing of the producer takes any sequence, as Kafka's do. If the
-            // first batch is refused and one behind it in the window is not, the first can never follow.
-            BrokerError::Producer(_) if !self.known_in.contains(&batch.partition) => Err(GivenUp),
+            BrokerError::Producer(ProducerError::OutOfOrder { .. })
+                if self.may_be_out_of_order(batch.partition) =>
+            {
+                Err(GivenUp)
+            }
             BrokerError::UnknownTopicOrPartition | BrokerError::UnknownTopicId
                 if self.target.id.is_some() =>
             {
@@ -323,6 +324,13 @@ impl Producer {
                 Err(GivenUp)
             }
         }
+    }
+
+    /// True if the partition may have forgotten batches, or have begun behind the first one: if it
+    /// knows nothing of a producer it takes any sequence, as Kafka's do. So when the first batch of a
+    /// window is refused and one behind it is not, the first can never follow.
+    fn may_be_out_of_order(&self, partition: i32) -> bool {
+        self.stage.may_be_cut(&self.target) || !self.known_in.contains(&partition)
     }
 
     /// Leaves batches as they are: nobody will know.
