@@ -8,12 +8,15 @@ use thalweg_kafka_wire::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
 };
 use thalweg_kafka_wire::messages::delete_topics_request::DeleteTopicState;
+use thalweg_kafka_wire::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
 use thalweg_kafka_wire::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use thalweg_kafka_wire::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use thalweg_kafka_wire::messages::{
     CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FindCoordinatorRequest,
-    FindCoordinatorResponse, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest,
-    OffsetFetchResponse,
+    FindCoordinatorResponse, IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetFetchRequest, OffsetFetchResponse,
 };
 
 use crate::connection::Connection;
@@ -48,6 +51,27 @@ pub async fn create_topic(
     };
     let response = connection.call(&request).await?;
     response.topics.iter().try_for_each(|topic| Failure::check("CreateTopics", topic.error_code))
+}
+
+/// Gives a setting of all brokers a value.
+pub async fn set_for_all_brokers(
+    connection: &mut Connection,
+    name: &str,
+    value: &str,
+) -> Result<(), Failure> {
+    const BROKER: i8 = 4;
+    let config = AlterableConfig {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        ..Default::default()
+    };
+    let resource =
+        AlterConfigsResource { resource_type: BROKER, configs: vec![config], ..Default::default() };
+    let request =
+        IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    let response = connection.call(&request).await?;
+    let mut codes = response.responses.iter().map(|resource| resource.error_code);
+    codes.try_for_each(|code| Failure::check("IncrementalAlterConfigs", code))
 }
 
 /// Deletes a topic.

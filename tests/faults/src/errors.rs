@@ -1,6 +1,7 @@
 //! Every call of the write path fails now and then, and at last the power goes: nothing that was
 //! acknowledged may have stood on a call that failed.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,24 +9,25 @@ use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use crate::admin;
+use crate::connection::Connection;
 use crate::cycles::{Fault, IMAGE_MEBIBYTES, check_panic, end};
 use crate::failure::Failure;
 use crate::mount::Mount;
-use crate::process::Process;
+use crate::process::{Launch, Process};
 use crate::stage::{Progress, Stage};
 use crate::workload::Workload;
 
 /// The calls of the write path, and one in how many fails: few where a failure stops the writer
 /// for a second, most where there are few.
-const CALLS: [(&str, u32); 10] = [
+const CALLS: [(&str, u32); 9] = [
     ("pwritev", 25),
-    ("pwrite64", 3),
     ("fdatasync", 25),
     ("fsync", 3),
     ("fallocate", 3),
     ("openat", 5),
     ("rename", 2),
-    ("link", 2),
+    ("linkat", 2),
     ("unlink", 2),
     ("ftruncate", 2),
 ];
@@ -33,6 +35,8 @@ const ERRORS: [&str; 2] = ["EIO", "ENOSPC"];
 const POLL: Duration = Duration::from_millis(100);
 /// Batches that have to be acknowledged once calls work again.
 const BATCHES_AFTER: u64 = 200;
+/// At last all calls fail for so long, until the power goes.
+const LAST: Duration = Duration::from_millis(300);
 
 /// How much is tried.
 #[derive(Clone, Debug, Args)]
@@ -54,37 +58,112 @@ pub async fn run(stage: &Stage, args: &ErrorsArgs) -> Result<bool, Failure> {
     let mount = Mount::create(&dir, IMAGE_MEBIBYTES)?;
     let mut launch = stage.launch(&dir)?;
     launch.data_dir = mount.path().join("data");
-    let mut fault = Fault::PowerCut(mount);
-    let mut workload = Workload::new(stage.seed);
+    let mut scene = Scene {
+        launch,
+        fault: Fault::PowerCut(mount),
+        workload: Workload::new(stage.seed),
+        trace: dir.join("trace"),
+        prepared: false,
+    };
     let mut progress = Progress::new();
-    let mut prepared = false;
     let (mut total, mut short) = (0, Vec::new());
-    for (call, step) in CALLS {
-        for error in ERRORS {
-            if args.call.as_ref().is_some_and(|only| only != call) || !workload.history.is_clean() {
-                continue;
-            }
-            let mut broker = launch.start().await?;
-            if !std::mem::replace(&mut prepared, true) {
-                workload.prepare(broker.kafka).await?;
-            }
-            workload.audit(broker.kafka).await?;
-            let injection = Injection { call, error, step, trace: dir.join("trace") };
-            let running = workload.start(broker.kafka);
-            let fired = inject(&injection, args, &mut broker, &workload).await?;
-            total += fired;
-            if fired < args.fired {
-                short.push(format!("{call} {error}: {fired}"));
-            }
-            fault.strike(&mut broker).await?;
-            workload.take_back(running).await?;
-            workload.crashed()?;
-            check_panic(&broker, &workload);
-            progress.tell(|| format!("{call} {error}: {fired} failed"));
+    for (call, error, step) in
+        CALLS.iter().flat_map(|(call, step)| ERRORS.map(|e| (*call, e, *step)))
+    {
+        let wanted = args.call.as_ref().is_none_or(|only| only == call);
+        if !wanted || !scene.workload.history.is_clean() {
+            continue;
         }
+        let fired = scene.fail(&Injection { call, error, step }, args).await?;
+        total += fired;
+        if fired < args.fired {
+            short.push(format!("{call} {error}: {fired}"));
+        }
+        progress.tell(|| format!("{call} {error}: {fired} failed"));
     }
-    end(&launch, &mut workload).await?;
-    Ok(finish(workload, total, &short, &progress))
+    end(&scene.launch, &mut scene.workload).await?;
+    Ok(finish(scene.workload, total, &short, &progress))
+}
+
+/// Which call fails how.
+#[derive(Clone, Copy)]
+struct Injection<'a> {
+    call: &'a str,
+    error: &'a str,
+    step: u32,
+}
+
+/// A broker at a time, and clients that outlive it.
+struct Scene {
+    launch: Launch,
+    fault: Fault,
+    workload: Workload,
+    trace: PathBuf,
+    prepared: bool,
+}
+
+impl Scene {
+    /// Lets a call fail now and then, then always, and cuts the power; returns how often it failed
+    /// while clients were served.
+    async fn fail(&mut self, injection: &Injection<'_>, args: &ErrorsArgs) -> Result<u64, Failure> {
+        let mut broker = self.launch.start().await?;
+        if !std::mem::replace(&mut self.prepared, true) {
+            self.workload.prepare(broker.kafka).await?;
+        }
+        self.workload.audit(broker.kafka).await?;
+        let running = self.workload.start(broker.kafka);
+        let metadata = tokio::spawn(change_metadata(broker.kafka));
+        let fired = self.inject(injection, args, &mut broker).await?;
+        // What was acknowledged in spite of a failure shows only if no success comes after it.
+        let _strace = attach(&Injection { step: 1, ..*injection }, &broker, &self.trace)?;
+        tokio::time::sleep(LAST).await;
+        self.fault.strike(&mut broker).await?;
+        metadata.abort();
+        self.workload.take_back(running).await?;
+        self.workload.crashed()?;
+        check_panic(&broker, &self.workload);
+        Ok(fired)
+    }
+
+    /// Lets calls fail while clients are at work, and waits until all is well again.
+    async fn inject(
+        &self,
+        injection: &Injection<'_>,
+        args: &ErrorsArgs,
+        broker: &mut Process,
+    ) -> Result<u64, Failure> {
+        self.workload.wait_for(BATCHES_AFTER).await?;
+        let mut strace = attach(injection, broker, &self.trace)?;
+        let began = tokio::time::Instant::now();
+        let time_max = Duration::from_secs(args.seconds);
+        while fired(&self.trace) < args.fired && began.elapsed() < time_max {
+            tokio::time::sleep(POLL).await;
+            if let Some(status) = broker.try_wait()? {
+                let Injection { call, error, .. } = injection;
+                let what = format!("{call} {error}: the broker ended with {status}");
+                self.workload.history.accuse(what);
+                break;
+            }
+        }
+        detach(&mut strace).await?;
+        if broker.try_wait()?.is_none() {
+            self.workload.wait_for(BATCHES_AFTER).await?;
+        }
+        Ok(fired(&self.trace))
+    }
+}
+
+/// Has the broker write to its metadata chain again and again.
+async fn change_metadata(address: SocketAddr) -> Result<(), Failure> {
+    let mut connection = Connection::open(address).await?;
+    for level in ["1", "2"].into_iter().cycle() {
+        match admin::set_for_all_brokers(&mut connection, "compression.gzip.level", level).await {
+            Err(failure) if !failure.is_ended() => {}
+            outcome => outcome?,
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
 }
 
 fn finish(workload: Workload, total: u64, short: &[String], progress: &Progress) -> bool {
@@ -102,43 +181,8 @@ fn finish(workload: Workload, total: u64, short: &[String], progress: &Progress)
     outcome.is_clean()
 }
 
-/// Which call fails how.
-struct Injection<'a> {
-    call: &'a str,
-    error: &'a str,
-    step: u32,
-    trace: PathBuf,
-}
-
-/// Lets calls fail while clients are at work, and waits until all is well again; returns how often.
-async fn inject(
-    injection: &Injection<'_>,
-    args: &ErrorsArgs,
-    broker: &mut Process,
-    workload: &Workload,
-) -> Result<u64, Failure> {
-    workload.wait_for(BATCHES_AFTER).await?;
-    let mut strace = attach(injection, broker)?;
-    let began = tokio::time::Instant::now();
-    while fired(&injection.trace) < args.fired
-        && began.elapsed() < Duration::from_secs(args.seconds)
-    {
-        tokio::time::sleep(POLL).await;
-        if let Some(status) = broker.try_wait()? {
-            let Injection { call, error, .. } = injection;
-            workload.history.accuse(format!("{call} {error}: the broker ended with {status}"));
-            break;
-        }
-    }
-    detach(&mut strace).await?;
-    if broker.try_wait()?.is_none() {
-        workload.wait_for(BATCHES_AFTER).await?;
-    }
-    Ok(fired(&injection.trace))
-}
-
-fn attach(injection: &Injection<'_>, broker: &Process) -> Result<Child, Failure> {
-    let Injection { call, error, step, trace } = injection;
+fn attach(injection: &Injection<'_>, broker: &Process, trace: &Path) -> Result<Child, Failure> {
+    let Injection { call, error, step } = injection;
     // What was there is of another call.
     let _ = std::fs::remove_file(trace);
     Command::new("strace")

@@ -11,6 +11,18 @@ const CUT: &str = "import fcntl, os, struct, sys\n\
                    fd = os.open(sys.argv[1], os.O_RDONLY)\n\
                    fcntl.ioctl(fd, 0x8004587d, struct.pack('I', 2))\n";
 
+/// Where it is mounted, in the folder of the test.
+const POINT: &str = "mount";
+
+/// Unmounts what a test that was killed has left in its folder.
+pub fn leave(dir: &Path) {
+    let point = dir.join(POINT);
+    if point.exists() {
+        // Mostly nothing is mounted there.
+        let _ = run(Command::new("umount").arg("--lazy").arg(&point));
+    }
+}
+
 /// A mounted file system; unmounted when it is dropped.
 pub struct Mount {
     image: PathBuf,
@@ -21,7 +33,7 @@ pub struct Mount {
 impl Mount {
     /// Makes a file system of `mebibytes` in `dir`, and mounts it.
     pub fn create(dir: &Path, mebibytes: u64) -> Result<Self, Failure> {
-        let (image, point) = (dir.join("image"), dir.join("mount"));
+        let (image, point) = (dir.join("image"), dir.join(POINT));
         std::fs::create_dir_all(&point).map_err(Failure::io("making the mount point"))?;
         let file = std::fs::File::create(&image).map_err(Failure::io("making the image"))?;
         file.set_len(mebibytes << 20).map_err(Failure::io("making the image"))?;

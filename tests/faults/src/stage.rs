@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::failure::Failure;
+use crate::mount;
 use crate::process::Launch;
 
 /// Settings that make a few megabytes of records roll, rewrite and compact files.
@@ -48,6 +49,7 @@ impl Stage {
     pub fn fresh_dir(&self, name: &str) -> Result<PathBuf, Failure> {
         let dir = self.work_dir.join(name);
         let doing = || format!("clearing {}", dir.display());
+        mount::leave(&dir);
         match std::fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Failure::io(doing())(error));

@@ -1,6 +1,7 @@
-//! A last chunk that reached the device in part only, cut at every byte.
+//! A last chunk that reached the device in part only: cut at every byte, or without one of its pages.
 
 use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,7 +11,7 @@ use crate::contents::Difference;
 use crate::failure::Failure;
 use crate::offline;
 use crate::online;
-use crate::specimen::{Left, Specimen, copy_dir};
+use crate::specimen::{Left, Specimen, TailPlace, copy_dir};
 use crate::stage::{Progress, READ_ONLY, Stage, in_short};
 
 const FINDINGS_MAX: usize = 20;
@@ -36,7 +37,14 @@ enum Rest {
     Nothing,
     /// The file was longer before the write.
     Zeros,
+    /// All but one page, which the device would have written later.
+    Hole,
 }
+
+const RESTS: [Rest; 3] = [Rest::Nothing, Rest::Zeros, Rest::Hole];
+const PAGE: u64 = 4096;
+/// Of the cuts, one in so many is also tried with zeros behind it.
+const ZEROS_EVERY: usize = 16;
 
 /// Runs the test; true if nothing is wrong.
 pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
@@ -48,9 +56,7 @@ pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
     let mut progress = Progress::new();
     let mut findings = Vec::new();
     let (mut cuts, mut kept) = (0, 0);
-    let step = usize::try_from(args.step.max(1)).unwrap_or(usize::MAX);
-    for at in (place.start..place.end).step_by(step).chain([place.end]) {
-        let rest = if cuts % 4 == 3 { Rest::Zeros } else { Rest::Nothing };
+    for (at, rest) in all_cuts(place, args.step) {
         tear(&specimen, &args.scratch, at, rest)?;
         let outcome = offline::read(&args.scratch)
             .await
@@ -62,9 +68,9 @@ pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
             break;
         }
     }
-    for _ in 0..args.starts {
-        let at = random.u64(place.start..=place.end);
-        tear(&specimen, &args.scratch, at, Rest::Nothing)?;
+    for rest in RESTS.into_iter().cycle().take(args.starts as usize) {
+        let at = random.u64(place.start..place.end);
+        tear(&specimen, &args.scratch, at, rest)?;
         let outcome = start(stage, &args.scratch, &specimen).await;
         judge(outcome, at - place.start, &mut findings);
         if findings.len() >= FINDINGS_MAX {
@@ -73,7 +79,7 @@ pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
     }
     println!("{}", in_short(&findings));
     println!(
-        "summary: torn: {len} bytes cut at {cuts} places ({kept} of them kept the chunk), \
+        "summary: torn: {len} bytes torn in {cuts} ways ({kept} of them kept the chunk), \
          {} starts of the binary, {} violations, {} s",
         args.starts,
         findings.len(),
@@ -82,18 +88,30 @@ pub async fn run(stage: &Stage, args: &TornArgs) -> Result<bool, Failure> {
     Ok(findings.is_empty())
 }
 
-/// A copy of the specimen whose last chunk ends at `at`.
+/// At every so manieth byte, and without each of the pages.
+fn all_cuts(place: &TailPlace, step: u64) -> impl Iterator<Item = (u64, Rest)> + use<> {
+    let step = usize::try_from(step.max(1)).unwrap_or(usize::MAX);
+    let (bytes, end) = (place.start..place.end, place.end);
+    let torn = bytes.clone().step_by(step).chain([end]).map(|at| (at, Rest::Nothing));
+    let longer =
+        bytes.clone().step_by(step.saturating_mul(ZEROS_EVERY)).map(|at| (at, Rest::Zeros));
+    let holes = bytes.step_by(PAGE as usize).map(|at| (at, Rest::Hole));
+    holes.chain(longer).chain(torn)
+}
+
+/// A copy of the specimen whose last chunk ends at `at`, or lacks the page there.
 fn tear(specimen: &Specimen, scratch: &Path, at: u64, rest: Rest) -> Result<(), Failure> {
     copy_dir(&specimen.data_dir, scratch)?;
     let path = scratch.join(&specimen.tail_place.file);
     let doing = || format!("cutting {}", path.display());
     let file = OpenOptions::new().write(true).open(&path).map_err(Failure::io(doing()))?;
     let len = file.metadata().map_err(Failure::io(doing()))?.len();
-    file.set_len(at).map_err(Failure::io(doing()))?;
-    match rest {
-        Rest::Nothing => Ok(()),
-        Rest::Zeros => file.set_len(len).map_err(Failure::io(doing())),
-    }
+    let torn = match rest {
+        Rest::Nothing => file.set_len(at),
+        Rest::Zeros => file.set_len(at).and_then(|()| file.set_len(len)),
+        Rest::Hole => file.write_all_at(&[0; PAGE as usize], at / PAGE * PAGE),
+    };
+    torn.map_err(Failure::io(doing()))
 }
 
 /// Notes what is wrong; true if the chunk was kept.
