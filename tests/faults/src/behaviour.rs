@@ -1,6 +1,6 @@
 //! How the process behaves towards those who run it: refusals in words, exit codes, signals.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -181,10 +181,7 @@ impl Checks {
         launch.descriptors = Some(DESCRIPTORS);
         let mut broker = launch.start().await?;
         self.check(broker.has_line("descriptors"), || "few descriptors are not mentioned".into());
-        let mut crowd = Vec::new();
-        for _ in 0..CONNECTIONS {
-            crowd.extend(TcpStream::connect_timeout(&broker.kafka, Duration::from_secs(1)).ok());
-        }
+        let crowd = crowd(broker.kafka).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let alive = broker.try_wait()?.is_none();
         self.check(alive, || "out of descriptors the broker ended".into());
@@ -210,6 +207,19 @@ impl Checks {
         command.args(arguments).stdin(Stdio::null());
         command.output().map_err(Failure::io("running the binary"))
     }
+}
+
+/// As many connections as come about.
+async fn crowd(address: SocketAddr) -> Vec<tokio::net::TcpStream> {
+    let connect = || tokio::net::TcpStream::connect(address);
+    let attempts = (0..CONNECTIONS)
+        .map(|_| tokio::spawn(tokio::time::timeout(Duration::from_secs(1), connect())));
+    let attempts: Vec<_> = attempts.collect();
+    let mut crowd = Vec::new();
+    for attempt in attempts {
+        crowd.extend(attempt.await.ok().and_then(Result::ok).and_then(Result::ok));
+    }
+    crowd
 }
 
 async fn create_topic(broker: &crate::process::Process) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
@@ -11,6 +12,9 @@ const CUT: &str = "import fcntl, os, struct, sys\n\
                    fd = os.open(sys.argv[1], os.O_RDONLY)\n\
                    fcntl.ioctl(fd, 0x8004587d, struct.pack('I', 2))\n";
 
+/// Time for the file system to be let go.
+const RELEASE_MAX: Duration = Duration::from_secs(10);
+const RELEASE_POLL: Duration = Duration::from_millis(20);
 /// Where it is mounted, in the folder of the test.
 const POINT: &str = "mount";
 
@@ -67,10 +71,20 @@ impl Mount {
     }
 
     fn unmount(&mut self) -> Result<(), Failure> {
-        if self.mounted {
-            run(Command::new("umount").arg(&self.point))?;
-            self.mounted = false;
+        if !self.mounted {
+            return Ok(());
         }
+        let mut umount = Command::new("umount");
+        umount.arg(&self.point);
+        // The last thread of a process that was killed while it was traced lets go a little later.
+        let deadline = Instant::now() + RELEASE_MAX;
+        while let Err(failure) = run(&mut umount) {
+            if Instant::now() > deadline {
+                return Err(failure);
+            }
+            std::thread::sleep(RELEASE_POLL);
+        }
+        self.mounted = false;
         Ok(())
     }
 }
