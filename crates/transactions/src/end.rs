@@ -1,6 +1,5 @@
 //! `EndTxn`, and aborts that the producer did not ask for.
 
-use crate::metadata::is_exhausted;
 use crate::producer_ids::NoProducerId;
 use crate::serve::Unserved;
 use crate::state::{CoordinatorState, remaining_ms};
@@ -94,7 +93,10 @@ impl CoordinatorState {
         };
         let version = TransactionVersion::V2;
         let next = self.producer_ids.following(known, version)?;
-        let ending = known.ending(Outcome::Abort, version, next, now.wall);
+        let mut ending = known.ending(Outcome::Abort, version, next, now.wall);
+        if reason == EndReason::TakenOver {
+            ending.last_epoch = None;
+        }
         self.write_ending(now, id, ending, reason, out);
         Ok(())
     }
@@ -128,18 +130,9 @@ fn judge(
     if known.state.ending().is_some() {
         return Err(TransactionError::ConcurrentTransactions);
     }
-    let is_before_rotation = known.previous_producer_id != known.producer.id
-        && producer.id == known.previous_producer_id
-        && is_exhausted(producer.epoch)
-        && known.producer.epoch.0 == 0;
-    if producer.id != known.producer.id && !is_before_rotation {
-        return Err(TransactionError::InvalidProducerIdMapping);
-    }
-    let is_before =
-        producer.is_valid() && known.producer.epoch.0.checked_sub(1) == Some(producer.epoch.0);
-    let is_retry = (is_before || is_before_rotation) && known.state.completed().is_some();
-    if producer.epoch != known.producer.epoch && !is_retry {
-        return Err(TransactionError::ProducerFenced);
+    let is_retry = known.state.completed().is_some() && known.has_replaced(producer);
+    if !is_retry {
+        known.check_producer(producer)?;
     }
     match (known.state, outcome) {
         _ if is_retry && known.state.completed() == Some(outcome) => Ok(Verdict::Repeat),

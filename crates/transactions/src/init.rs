@@ -20,7 +20,7 @@ enum Verdict {
     /// A new producer id, since epochs ran out.
     Rotate(Option<ProducerEpoch>),
     /// Nothing before the open transaction is aborted.
-    Abort,
+    Abort(EndReason),
 }
 
 impl CoordinatorState {
@@ -42,8 +42,8 @@ impl CoordinatorState {
             Verdict::Rotate(last_epoch) => {
                 (Producer::new(self.producer_ids.take()?, ProducerEpoch(0)), last_epoch)
             }
-            Verdict::Abort => {
-                self.abort(now, id, EndReason::Fenced, out)?;
+            Verdict::Abort(reason) => {
+                self.abort(now, id, reason, out)?;
                 return Err(TransactionError::ConcurrentTransactions.into());
             }
         };
@@ -95,14 +95,16 @@ fn judge(
     if known.state.ending().is_some() {
         return Err(TransactionError::ConcurrentTransactions);
     }
-    if expected.is_some_and(|expected| !may_go_on(known, expected)) {
+    let may_go_on = |expected| expected == known.producer || known.has_replaced(expected);
+    if expected.is_some_and(|expected| !may_go_on(expected)) {
         return Err(TransactionError::ProducerFenced);
     }
     if known.state == TransactionState::Ongoing {
         return match expected {
+            None => Ok(Verdict::Abort(EndReason::TakenOver)),
+            Some(expected) if expected == known.producer => Ok(Verdict::Abort(EndReason::Recovery)),
             // Whoever is not the latest any more must not end what the latest has begun.
-            Some(expected) if expected != known.producer => Err(TransactionError::ProducerFenced),
-            _ => Ok(Verdict::Abort),
+            Some(_) => Err(TransactionError::ProducerFenced),
         };
     }
     let last_epoch = match expected {
@@ -112,12 +114,4 @@ fn judge(
     };
     let is_exhausted = is_exhausted(known.producer.epoch);
     Ok(if is_exhausted { Verdict::Rotate(last_epoch) } else { Verdict::Bump(last_epoch) })
-}
-
-/// True for the producer of today, and for the one that it replaced on its own request.
-fn may_go_on(known: &TransactionMetadata, expected: Producer) -> bool {
-    let is_latest = expected == known.producer;
-    let was_rotated = expected.id == known.previous_producer_id && is_exhausted(expected.epoch);
-    let is_of_this_id = expected.id == known.producer.id || was_rotated;
-    is_latest || is_of_this_id && known.last_epoch == Some(expected.epoch)
 }

@@ -55,8 +55,8 @@ pub enum Request {
     DescribeTransactions(Vec<TransactionalId>),
     /// Answered by [`Reply::ListTransactions`].
     ListTransactions(ListTransactions),
-    /// An administrator ends a transaction whose producer does not: it is aborted, and its producer
-    /// fenced. Answered by [`Reply::AbortTransaction`].
+    /// An administrator ends a transaction whose producer does not: it is aborted, as if it had been open
+    /// for too long. Answered by [`Reply::AbortTransaction`].
     AbortTransaction(TransactionalId),
 }
 

@@ -131,8 +131,8 @@ pub struct TransactionMetadata {
     pub previous_producer_id: ProducerId,
     /// The producer id that follows once the transaction is complete, because epochs ran out.
     pub next_producer_id: Option<ProducerId>,
-    /// The epoch that was replaced by the current one on the client's own request, so that it may ask
-    /// again; none if another client took over. Kafka forgets it on restart.
+    /// The epoch that was replaced by the current one, and whose client may not have heard of that; none
+    /// once it has, or if another client took over. Kafka forgets it on restart.
     pub last_epoch: Option<ProducerEpoch>,
     /// How long a transaction may stay open.
     pub timeout_ms: i32,
@@ -202,6 +202,8 @@ impl TransactionMetadata {
         Self {
             state: TransactionState::Ongoing,
             partitions: all,
+            // Whoever adds a partition has heard of its epoch.
+            last_epoch: None,
             started_at: if begins { now } else { self.started_at },
             version,
             ..self.changed(now)
@@ -246,6 +248,12 @@ impl TransactionMetadata {
             partitions: Partitions::new(),
             ..self.changed(now)
         }
+    }
+
+    /// True for the producer that was the latest before, if the one of today may be the same client.
+    pub(crate) fn has_replaced(&self, producer: Producer) -> bool {
+        let was_rotated = producer.id == self.previous_producer_id && is_exhausted(producer.epoch);
+        (producer.id == self.producer.id || was_rotated) && self.last_epoch == Some(producer.epoch)
     }
 
     /// Who the producer is once its transaction is complete.

@@ -122,7 +122,9 @@ pub enum EndReason {
     /// It was open for too long.
     Timeout,
     /// Another producer took over its transactional id.
-    Fenced,
+    TakenOver,
+    /// Its producer begins anew after an error.
+    Recovery,
     /// An administrator said so.
     Administrator,
 }

@@ -1,1 +1,7 @@
-mod dummy {}
+//! Tests of the whole machine: transcripts that can be read, and random inputs.
+
+mod driver;
+mod loading;
+mod properties;
+mod transcripts;
+mod world;

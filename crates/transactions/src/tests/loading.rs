@@ -1,0 +1,45 @@
+//! What happens before a machine is loaded, and what it makes of records that are not its own.
+
+use bytes::Bytes;
+use thalweg_types::LeaderEpoch;
+
+use crate::{
+    CoordinatorState, Input, ListTransactions, ListedTransactions, Now, Outbox, Record, Reply,
+    ReplyTo, Request, Settings, Skipped, TransactionError,
+};
+
+fn list(machine: &mut CoordinatorState) -> Reply {
+    let mut out = Outbox::default();
+    let request = Request::ListTransactions(ListTransactions::default());
+    machine.step(Now::default(), Input::Request { reply_to: ReplyTo(1), request }, &mut out);
+    assert!(out.records.is_empty());
+    out.replies.pop().unwrap().1
+}
+
+#[test]
+fn requests_wait_for_the_load() {
+    let mut machine = CoordinatorState::new(Settings::default());
+    let loading = Reply::ListTransactions(Err(TransactionError::CoordinatorLoadInProgress));
+    assert_eq!(list(&mut machine), loading);
+    assert_eq!(machine.deadline(), None);
+
+    let loaded = Input::Loaded { coordinator_epoch: LeaderEpoch(0) };
+    machine.step(Now::default(), loaded, &mut Outbox::default());
+    assert_eq!(list(&mut machine), Reply::ListTransactions(Ok(ListedTransactions::default())));
+    assert!(machine.deadline().is_some());
+}
+
+#[test]
+fn records_of_others_are_counted_and_skipped() {
+    let record = |key: &'static [u8], value: &'static [u8]| Record {
+        key: Bytes::from_static(key),
+        value: Some(Bytes::from_static(value)),
+    };
+    let mut machine = CoordinatorState::new(Settings::default());
+    // A key and a value from the future, and half a record.
+    machine.replay(&record(b"\0\x01\0\x01t", b"\0\x01"));
+    machine.replay(&record(b"\0\0\0\x01t", b"\0\x02"));
+    machine.replay(&record(b"\0\0\0\x01t", b"\0\x01\0\0"));
+    assert_eq!(machine.durable().skipped(), Skipped { unknown: 2, malformed: 1 });
+    assert!(machine.durable().transactions().is_empty());
+}
