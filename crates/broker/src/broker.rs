@@ -45,8 +45,9 @@ pub(crate) struct Shared {
     pub fetch_memory: MemoryBudget,
     /// Permits for decompressing.
     pub decompressions: Semaphore,
-    /// The permit for decompressing what turns out to be large.
-    pub large_decompression: Semaphore,
+    /// Memory for decompressing what turns out to be large. It is kept: an allocator would hold on to
+    /// some for every thread that ever needed it.
+    pub large_memory: Arc<tokio::sync::Mutex<Vec<u8>>>,
     pub metrics: Arc<BrokerMetrics>,
     tasks: Mutex<Vec<Task<()>>>,
     lock: Mutex<Option<DiskLock>>,
@@ -133,7 +134,7 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             fetch_memory: MemoryBudget::new(options.fetch_memory_bytes),
             decompressions: Semaphore::new(options.decompressions_max.max(1)),
-            large_decompression: Semaphore::new(1),
+            large_memory: Arc::default(),
             metrics,
             tasks: Mutex::new(vec![task]),
             lock: Mutex::new(Some(lock)),

@@ -1,5 +1,7 @@
 //! A batch that the broker may still change.
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, Sequence, Timestamp};
 
@@ -7,7 +9,8 @@ use crate::batch::{parse_exactly_one, verify_crc};
 use crate::header::checksum;
 use crate::policy::walk;
 use crate::{
-    Batch, BatchHeader, HEADER_LEN, InnerOffsets, RecordPolicy, RecordsError, TimestampType,
+    Batch, BatchHeader, Compression, HEADER_LEN, InnerOffsets, RecordPolicy, RecordsError,
+    TimestampType,
 };
 
 /// One whole batch in memory that nobody else sees yet.
@@ -48,8 +51,23 @@ impl BatchMut {
     /// Parses every record and holds it against the topic's rules; decompresses if need be, and
     /// else allocates nothing. Corrects the header's max timestamp if it is not the records'.
     pub fn check_records(&mut self, policy: &RecordPolicy) -> Result<InnerOffsets, RecordsError> {
-        let compression = self.header.attributes.compression()?;
-        let records = compression.decompress(&self.bytes[HEADER_LEN..], policy.decompressed_max)?;
+        self.check_records_in(&mut Vec::new(), policy)
+    }
+
+    /// The same, decompressing into `memory`, so that one piece serves many large batches.
+    pub fn check_records_in(
+        &mut self,
+        memory: &mut Vec<u8>,
+        policy: &RecordPolicy,
+    ) -> Result<InnerOffsets, RecordsError> {
+        let (compressed, limit) = (&self.bytes[HEADER_LEN..], policy.decompressed_max);
+        let records = match self.header.attributes.compression()? {
+            Compression::None => Compression::None.decompress(compressed, limit)?,
+            compression => {
+                compression.decompress_into(memory, compressed, limit)?;
+                Cow::Borrowed(memory.as_slice())
+            }
+        };
         let found = walk(&self.header, &records, policy)?;
         if policy.create_time.is_some() && found.max_timestamp != self.header.max_timestamp {
             self.header.max_timestamp = found.max_timestamp;

@@ -41,7 +41,7 @@ impl Broker {
         let now = self.shared.env.wall();
         let plan = Plan::new(config, &batch, now, self.shared.options.decompressed_bytes_max)?;
         let prepared = if plan.is_cheap(&batch) {
-            plan.carry_out(batch)?
+            plan.carry_out(batch, &mut Vec::new())?
         } else {
             match self.prepare_compressed(plan, batch).await? {
                 Attempt::Prepared(prepared) => prepared,
@@ -69,9 +69,8 @@ impl Broker {
     }
 
     async fn prepare_large(&self, plan: Plan, batch: BatchMut) -> Result<Prepared, BrokerError> {
-        let permit = self.shared.large_decompression.acquire().await;
-        let _permit = permit.map_err(|_| BrokerError::Closing)?;
-        Ok(self.shared.env.blocking(move || plan.carry_out(batch)).await?)
+        let mut memory = self.shared.large_memory.clone().lock_owned().await;
+        Ok(self.shared.env.blocking(move || plan.carry_out(batch, &mut memory)).await?)
     }
 }
 
@@ -137,8 +136,12 @@ impl Plan {
         }
     }
 
-    fn carry_out(self, mut batch: BatchMut) -> Result<Prepared, RecordsError> {
-        let offsets = batch.check_records(&self.policy)?;
+    fn carry_out(
+        self,
+        mut batch: BatchMut,
+        memory: &mut Vec<u8>,
+    ) -> Result<Prepared, RecordsError> {
+        let offsets = batch.check_records_in(memory, &self.policy)?;
         self.store(batch, offsets)
     }
 

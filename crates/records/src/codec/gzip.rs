@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use super::read_bounded;
+use super::{Output, read_bounded};
 use crate::{Compression, RecordsError};
 
 pub(super) fn compress(
@@ -25,6 +25,6 @@ pub(super) fn compress(
 }
 
 /// Several members in a row are one stream, as Java's reader has it.
-pub(super) fn decompress(input: &[u8], limit: usize) -> Result<Vec<u8>, RecordsError> {
-    read_bounded(Compression::Gzip, MultiGzDecoder::new(input), input.len(), limit)
+pub(super) fn decompress(input: &[u8], out: &mut Output<'_>) -> Result<(), RecordsError> {
+    read_bounded(Compression::Gzip, MultiGzDecoder::new(input), out)
 }

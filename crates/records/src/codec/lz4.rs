@@ -72,17 +72,16 @@ fn compress_block(
 }
 
 /// Several frames in a row are one stream.
-pub(super) fn decompress(mut input: &[u8], limit: usize) -> Result<Vec<u8>, RecordsError> {
-    let mut out = Output::new(input.len(), limit);
+pub(super) fn decompress(mut input: &[u8], out: &mut Output<'_>) -> Result<(), RecordsError> {
     loop {
-        decompress_frame(&mut input, &mut out)?;
+        decompress_frame(&mut input, out)?;
         if input.is_empty() {
-            return Ok(out.bytes);
+            return Ok(());
         }
     }
 }
 
-fn decompress_frame(input: &mut &[u8], out: &mut Output) -> Result<(), RecordsError> {
+fn decompress_frame(input: &mut &[u8], out: &mut Output<'_>) -> Result<(), RecordsError> {
     let frame = Descriptor::take(input)?;
     let from = out.bytes.len();
     loop {
@@ -152,7 +151,7 @@ impl Descriptor {
         &self,
         block: &[u8],
         frame_from: usize,
-        out: &mut Output,
+        out: &mut Output<'_>,
     ) -> Result<(), RecordsError> {
         let possible = self.block_len_max.min(block.len() * EXPANSION_MAX);
         let room = possible.min(out.room());

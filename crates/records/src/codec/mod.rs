@@ -53,10 +53,32 @@ impl Compression {
         match self {
             Self::None if input.len() > limit => Err(RecordsError::DecompressedTooLarge { limit }),
             Self::None => Ok(Cow::Borrowed(input)),
-            Self::Gzip => gzip::decompress(input, limit).map(Cow::Owned),
-            Self::Snappy => snappy::decompress(input, limit).map(Cow::Owned),
-            Self::Lz4 => lz4::decompress(input, limit).map(Cow::Owned),
-            Self::Zstd => zstd::decompress(input, limit).map(Cow::Owned),
+            _ => {
+                let mut output = Vec::new();
+                self.decompress_into(&mut output, input, limit)?;
+                Ok(Cow::Owned(output))
+            }
+        }
+    }
+
+    /// The same into memory that may be there already. What it held is gone afterwards in any case.
+    pub(crate) fn decompress_into(
+        self,
+        memory: &mut Vec<u8>,
+        input: &[u8],
+        limit: usize,
+    ) -> Result<(), RecordsError> {
+        let mut out = Output::new(memory, input.len(), limit);
+        match self {
+            Self::None if input.len() > limit => Err(RecordsError::DecompressedTooLarge { limit }),
+            Self::None => {
+                out.bytes.extend_from_slice(input);
+                Ok(())
+            }
+            Self::Gzip => gzip::decompress(input, &mut out),
+            Self::Snappy => snappy::decompress(input, &mut out),
+            Self::Lz4 => lz4::decompress(input, &mut out),
+            Self::Zstd => zstd::decompress(input, &mut out),
         }
     }
 }
@@ -66,21 +88,23 @@ impl Compression {
 /// What outgrows [`SMALL_MAX`](Self::SMALL_MAX) gets room for [`LARGE`](Self::LARGE) bytes at once. An
 /// allocator asks the system for so much anew, which hands out pages as they are written and takes all
 /// back when they are dropped; of sizes between, every thread would keep some for later.
-struct Output {
-    bytes: Vec<u8>,
+struct Output<'a> {
+    bytes: &'a mut Vec<u8>,
     limit: usize,
 }
 
-impl Output {
+impl<'a> Output<'a> {
     const SMALL_MAX: usize = 4 << 20;
     const LARGE: usize = 64 << 20;
 
     /// Starts with room for what such an input usually holds.
-    fn new(input_len: usize, limit: usize) -> Self {
+    fn new(bytes: &'a mut Vec<u8>, input_len: usize, limit: usize) -> Self {
         const USUAL_RATIO: usize = 4;
         const CAPACITY_MIN: usize = 4 << 10;
         let capacity = Self::room_for((USUAL_RATIO * input_len).max(CAPACITY_MIN)).min(limit);
-        Self { bytes: Vec::with_capacity(capacity), limit }
+        bytes.clear();
+        bytes.reserve_exact(capacity);
+        Self { bytes, limit }
     }
 
     fn room_for(len: usize) -> usize {
@@ -111,21 +135,19 @@ impl Output {
 fn read_bounded(
     compression: Compression,
     mut reader: impl Read,
-    input_len: usize,
-    limit: usize,
-) -> Result<Vec<u8>, RecordsError> {
+    out: &mut Output<'_>,
+) -> Result<(), RecordsError> {
     let mut read = |buffer: &mut [u8]| {
         reader.read(buffer).map_err(|error| RecordsError::decompress(compression, error))
     };
-    let mut out = Output::new(input_len, limit);
     let mut filled = 0;
     loop {
         if filled == out.bytes.len() {
             if out.room() == 0 {
                 // The limit is reached; whether it is exceeded, one more byte tells.
                 return match read(&mut [0])? {
-                    0 => Ok(out.bytes),
-                    _ => Err(RecordsError::DecompressedTooLarge { limit }),
+                    0 => Ok(()),
+                    _ => Err(RecordsError::DecompressedTooLarge { limit: out.limit }),
                 };
             }
             let spare = out.bytes.capacity() - filled;
@@ -135,7 +157,7 @@ fn read_bounded(
         match read(&mut out.bytes[filled..])? {
             0 => {
                 out.bytes.truncate(filled);
-                return Ok(out.bytes);
+                return Ok(());
             }
             n => filled += n,
         }

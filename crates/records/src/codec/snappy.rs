@@ -35,11 +35,9 @@ pub(super) fn compress(input: &[u8], out: &mut BytesMut) -> Result<(), RecordsEr
     Ok(())
 }
 
-pub(super) fn decompress(mut input: &[u8], limit: usize) -> Result<Vec<u8>, RecordsError> {
-    let mut out = Output::new(input.len(), limit);
+pub(super) fn decompress(mut input: &[u8], out: &mut Output<'_>) -> Result<(), RecordsError> {
     if !input.starts_with(MAGIC) {
-        decompress_block(input, &mut out)?;
-        return Ok(out.bytes);
+        return decompress_block(input, out);
     }
     while !input.is_empty() {
         // A stream made of streams repeats the header.
@@ -48,9 +46,9 @@ pub(super) fn decompress(mut input: &[u8], limit: usize) -> Result<Vec<u8>, Reco
             continue;
         }
         let block = take_block(&mut input).ok_or_else(|| broken("block exceeds the stream"))?;
-        decompress_block(block, &mut out)?;
+        decompress_block(block, out)?;
     }
-    Ok(out.bytes)
+    Ok(())
 }
 
 fn take_block<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -61,7 +59,7 @@ fn take_block<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(block)
 }
 
-fn decompress_block(block: &[u8], out: &mut Output) -> Result<(), RecordsError> {
+fn decompress_block(block: &[u8], out: &mut Output<'_>) -> Result<(), RecordsError> {
     let failed = |error| RecordsError::decompress(Compression::Snappy, error);
     let claimed = snap::raw::decompress_len(block).map_err(failed)?;
     if claimed > block.len() * EXPANSION_MAX {

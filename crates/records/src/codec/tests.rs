@@ -132,9 +132,27 @@ fn bombs_stop_at_the_limit() {
 }
 
 #[test]
+fn memory_serves_again_and_again_even_after_an_error() {
+    let (large, small) = (vec![7; Output::SMALL_MAX + 1], b"abc".repeat(100));
+    let mut memory = Vec::new();
+    for compression in CODECS {
+        let (large, small) = (compress(compression, &large), compress(compression, &small));
+        let error = compression.decompress_into(&mut memory, &large, Output::SMALL_MAX);
+        assert!(matches!(error, Err(RecordsError::DecompressedTooLarge { .. })), "{compression}");
+        compression.decompress_into(&mut memory, &large, Output::LARGE).unwrap();
+        assert_eq!(memory, vec![7; Output::SMALL_MAX + 1], "{compression}");
+        let place = memory.as_ptr();
+        compression.decompress_into(&mut memory, &small, Output::LARGE).unwrap();
+        assert_eq!(memory, b"abc".repeat(100), "{compression}");
+        assert_eq!(memory.as_ptr(), place, "{compression}");
+    }
+}
+
+#[test]
 fn output_grows_geometrically_up_to_the_limit() {
     const LIMIT: usize = 100_000;
-    let mut out = Output::new(1, LIMIT);
+    let mut memory = Vec::new();
+    let mut out = Output::new(&mut memory, 1, LIMIT);
     let mut capacities = Vec::new();
     for _ in 0..LIMIT {
         out.grow(1).unwrap();

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use zstd::stream::read::Decoder;
 use zstd::zstd_safe::CLEVEL_DEFAULT;
 
-use super::read_bounded;
+use super::{Output, read_bounded};
 use crate::{Compression, RecordsError};
 
 pub(super) fn compress(
@@ -20,8 +20,8 @@ pub(super) fn compress(
 
 /// The window that a frame claims is reserved by the library up to its default of 128 MiB, but
 /// only touched as far as output is written, which the limit bounds.
-pub(super) fn decompress(input: &[u8], limit: usize) -> Result<Vec<u8>, RecordsError> {
+pub(super) fn decompress(input: &[u8], out: &mut Output<'_>) -> Result<(), RecordsError> {
     let decoder = Decoder::with_buffer(input)
         .map_err(|error| RecordsError::decompress(Compression::Zstd, error))?;
-    read_bounded(Compression::Zstd, decoder, input.len(), limit)
+    read_bounded(Compression::Zstd, decoder, out)
 }
