@@ -127,7 +127,7 @@ pub struct TransactionMetadata {
     /// The latest incarnation of the producer. While a transaction is being completed this is what its
     /// markers carry; with KIP-890 no client has heard of this epoch then.
     pub producer: Producer,
-    /// The producer id before the last change; other than the current one only until the next.
+    /// The producer id before the last change; with `last_epoch` who may ask again.
     pub previous_producer_id: ProducerId,
     /// The producer id that follows once the transaction is complete, because epochs ran out.
     pub next_producer_id: Option<ProducerId>,
@@ -178,8 +178,14 @@ impl TransactionMetadata {
         timeout_ms: i32,
         now: Timestamp,
     ) -> Self {
+        let is_again = producer == self.producer;
         Self {
             producer,
+            previous_producer_id: if is_again {
+                self.previous_producer_id
+            } else {
+                self.producer.id
+            },
             last_epoch,
             timeout_ms,
             state: TransactionState::Empty,
@@ -252,8 +258,7 @@ impl TransactionMetadata {
 
     /// True for the producer that was the latest before, if the one of today may be the same client.
     pub(crate) fn has_replaced(&self, producer: Producer) -> bool {
-        let was_rotated = producer.id == self.previous_producer_id && is_exhausted(producer.epoch);
-        (producer.id == self.producer.id || was_rotated) && self.last_epoch == Some(producer.epoch)
+        producer.id == self.previous_producer_id && self.last_epoch == Some(producer.epoch)
     }
 
     /// Who the producer is once its transaction is complete.

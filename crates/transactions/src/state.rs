@@ -154,9 +154,9 @@ impl CoordinatorState {
     #[cfg(test)]
     pub(crate) fn assert_invariants(&self) {
         for (id, metadata) in self.durable.transactions() {
-            let is_open = metadata.state == TransactionState::Ongoing;
+            let may_time_out = remaining_ms(metadata, Now::default()).is_some();
             let is_watched = self.timers.is_set(&Timer::Transaction(id.clone()));
-            assert!(is_watched == is_open || self.producer_ids.is_waiting_for(id));
+            assert!(is_watched == may_time_out || self.producer_ids.is_waiting_for(id));
             let is_ending = metadata.state.ending().is_some();
             assert_eq!(self.completions.contains_key(id), is_ending);
         }
