@@ -84,7 +84,8 @@ proptest! {
             damages.iter().cloned().for_each(|damage| apply(&mut body, damage));
             feed(golden.name, golden.version, &body);
         }
-        prop_assert!(peak_memory_kib() - before < MEMORY_KIB);
+        // The kernel counts in batches, so that the peak may seem to sink.
+        prop_assert!(peak_memory_kib().saturating_sub(before) < MEMORY_KIB);
     }
 
     #[test]
