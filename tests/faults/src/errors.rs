@@ -76,6 +76,9 @@ pub async fn run(stage: &Stage, args: &ErrorsArgs) -> Result<bool, Failure> {
         }
         let fired = scene.fail(&Injection { call, error, step }, args).await?;
         total += fired;
+        if fired == 0 {
+            scene.workload.history.accuse(format!("{call} {error}: it never failed"));
+        }
         if fired < args.fired {
             short.push(format!("{call} {error}: {fired}"));
         }
