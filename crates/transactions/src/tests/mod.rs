@@ -1,5 +1,6 @@
 //! Tests of the whole machine: transcripts that can be read, and random inputs.
 
+mod actions;
 mod driver;
 mod loading;
 mod properties;
