@@ -107,7 +107,7 @@ impl Broker {
         let (builder, table) = (Arc::new(builder), Arc::new(TableCell::new(table)));
         let groups = Arc::new(GroupShards::new(ShardContext {
             env: env.clone(),
-            clock: Clock::start(env),
+            clock: Clock::start(env, log.clone()),
             settings: group_settings,
             queue_max: options.group_queue_max.max(1),
             table: table.clone(),

@@ -1,25 +1,27 @@
 //! One clock for what coordinators measure and store.
 
+use std::sync::Arc;
+
 use thalweg_env::{Env, Instant};
 use thalweg_groups::{Millis, Now};
-use thalweg_types::Timestamp;
+use thalweg_log::Log;
 
-/// Follows the wall clock as it was at the start, and none of its jumps afterwards.
-#[derive(Clone, Copy, Debug)]
+/// Measures by monotonic time, and dates by the log's retention clock: a wall clock that jumps, even
+/// over a restart, must not expire committed offsets.
 pub(crate) struct Clock {
     started: Instant,
-    wall: Timestamp,
+    log: Arc<Log>,
 }
 
 impl Clock {
-    pub fn start(env: &Env) -> Self {
-        Self { started: env.now(), wall: env.wall() }
+    pub fn start(env: &Env, log: Arc<Log>) -> Self {
+        Self { started: env.now(), log }
     }
 
     /// The time of a step.
     pub fn now(&self, env: &Env) -> Now {
         let elapsed = env.now() - self.started;
-        Now { monotonic: Millis(elapsed.as_millis() as u64), wall: self.wall.plus(elapsed) }
+        Now { monotonic: Millis(elapsed.as_millis() as u64), wall: self.log.now() }
     }
 
     /// The moment that a deadline means.

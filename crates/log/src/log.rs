@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thalweg_env::{Env, WorkerHandle};
-use thalweg_types::TopicPartition;
+use thalweg_types::{Timestamp, TopicPartition};
 
 use crate::background::Background;
 use crate::checkpoint;
@@ -90,6 +90,12 @@ impl Log {
     /// All partitions at this moment.
     pub fn partitions(&self) -> Vec<Arc<Partition>> {
         self.shared.all_partitions()
+    }
+
+    /// The time that the log goes by: it follows the wall clock slowly, and not its jumps, restarts
+    /// included.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     /// Adds an empty partition; returns the one that is there if there is one already.

@@ -212,3 +212,21 @@ fn two_members_share_a_generation() {
         assert_eq!(again.members.len() + second.members.len(), 2, "the leader sees both");
     });
 }
+
+#[test]
+fn a_wall_clock_that_jumped_before_a_restart_expires_no_offsets() {
+    simulate(48, |env, world| async move {
+        const DECADE_MS: i64 = 10 * 365 * 24 * 3_600_000;
+        let options = || options().set("offsets.retention.check.interval.ms", "1000");
+        let broker = Broker::open(&env, options()).await.unwrap().0;
+        create(&broker, "t", 1, &[]).await;
+        broker.commit_offsets(&session(), commit("g", "t", 0, 7)).await.unwrap();
+        world.jump_wall(DECADE_MS);
+        broker.close().await;
+        drop(broker);
+        let env = world.restart();
+        let broker = Broker::open(&env, options()).await.unwrap().0;
+        env.sleep(Duration::from_secs(30)).await;
+        assert_eq!(committed(&broker, "g").await, [("t".to_owned(), 0, 7)]);
+    });
+}
