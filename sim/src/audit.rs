@@ -1,6 +1,5 @@
 //! The end of a run: everything works again, everything is there, everybody is told the same.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use thalweg_broker::{Broker, OffsetSpec, PartitionSize, Resource, TopicKey};
@@ -85,10 +84,10 @@ impl Audit {
         let deadline = self.stage.env.now() + RETENTION_PATIENCE;
         for target in self.targets.iter().filter(|target| target.kind == Kind::Expiring) {
             for partition in 0..target.partitions {
-                while let Some(kept) = self.kept(target, partition).await {
+                while !self.is_empty(target, partition).await {
                     if self.stage.env.now() >= deadline {
                         let topic = &target.name;
-                        self.complain(&format!("{topic}-{partition} keeps {kept:?} for ever"));
+                        self.complain(&format!("{topic}-{partition} keeps its records for ever"));
                         break;
                     }
                     self.stage.env.sleep(RETENTION).await;
@@ -97,13 +96,12 @@ impl Audit {
         }
     }
 
-    /// The offsets that a partition keeps, if there are any.
-    async fn kept(&self, target: &Target, partition: i32) -> Option<Range<i64>> {
-        let connection = self.stage.address.connect()?;
+    async fn is_empty(&self, target: &Target, partition: i32) -> bool {
+        let Some(connection) = self.stage.address.connect() else { return false };
         let reader = Reader::new(&self.stage, target);
-        let start = reader.list(&connection, partition, OffsetSpec::Earliest).await?.ok()?;
-        let end = reader.list(&connection, partition, OffsetSpec::Latest).await?.ok()?;
-        (start < end).then_some(start..end)
+        let start = reader.list(&connection, partition, OffsetSpec::Earliest).await;
+        let end = reader.list(&connection, partition, OffsetSpec::Latest).await;
+        matches!((start, end), (Some(Ok(start)), Some(Ok(end))) if start >= end)
     }
 
     /// Everything has to be there.
@@ -146,8 +144,8 @@ impl Audit {
     }
 
     /// Reads a topic from its start to its end.
-    async fn read(&self, connection: &Connection, target: &Target) {
-        let mut reader = Reader::new(&self.stage, target);
+    async fn read(&mut self, connection: &Connection, target: &Target) {
+        let mut reader = Reader::new(&self.stage, target).with_times();
         for partition in 0..target.partitions {
             if !reader.begin(connection, partition).await {
                 return self.complain(&format!("{}-{partition} has no start", target.name));
@@ -176,6 +174,27 @@ impl Audit {
             self.stage.env.sleep(Duration::from_millis(1)).await;
         }
         (0..target.partitions).for_each(|partition| reader.end(partition));
+        self.check_times(connection, target, &reader).await;
+    }
+
+    /// Look-ups by time have to find what was just read, where nothing takes it meanwhile.
+    async fn check_times(&mut self, connection: &Connection, target: &Target, reader: &Reader) {
+        let Some(times) = reader.times().filter(|_| target.kind.stands_still()) else { return };
+        for partition in 0..target.partitions {
+            let timestamp = times.any(partition, &mut self.random);
+            for (spec, expected) in [
+                (OffsetSpec::Timestamp(timestamp), times.at_or_after(partition, timestamp)),
+                (OffsetSpec::MaxTimestamp, times.largest(partition)),
+            ] {
+                let found = reader.list(connection, partition, spec).await;
+                if !matches!(found, Some(Ok(offset)) if offset == expected) {
+                    let topic = &target.name;
+                    let what =
+                        format!("{topic}-{partition} has {spec:?} at {found:?}, not {expected}");
+                    self.complain(&what);
+                }
+            }
+        }
     }
 
     async fn check_topics(&self, connection: &Connection) {

@@ -24,6 +24,7 @@ mod scenario;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod times;
 mod topics;
 mod trims;
 

@@ -15,6 +15,7 @@ use crate::connection::{Connection, session};
 use crate::payload;
 use crate::scenario::BODY_MAX;
 use crate::stage::{Stage, Target};
+use crate::times::Times;
 
 /// How long a client waits for one answer, beyond what it told the broker to wait.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -28,6 +29,8 @@ pub(crate) struct Reader {
     target: Target,
     number: u32,
     positions: BTreeMap<i32, i64>,
+    /// What it read, if somebody wants to know.
+    times: Option<Times>,
 }
 
 /// How a fetch is made.
@@ -71,7 +74,18 @@ impl Reader {
             target: target.clone(),
             number: stage.history.new_consumer(),
             positions: BTreeMap::new(),
+            times: None,
         }
+    }
+
+    /// The same, and it remembers the timestamps of what it reads.
+    pub fn with_times(self) -> Self {
+        Self { times: Some(Times::default()), ..self }
+    }
+
+    /// What it remembers.
+    pub fn times(&self) -> Option<&Times> {
+        self.times.as_ref()
     }
 
     /// Goes on at `offset` in a partition.
@@ -208,6 +222,9 @@ impl Reader {
                 continue;
             }
             self.positions.insert(partition, offset + 1);
+            if let Some(times) = &mut self.times {
+                times.note(partition, offset, record.timestamp);
+            }
             match payload::identify(&record, BODY_MAX) {
                 Ok(value) => self.stage.history.add(&Event::Read {
                     consumer: self.number,

@@ -50,6 +50,11 @@ impl Kind {
             Self::Plain | Self::Os | Self::Compacted | Self::Trimmed => None,
         }
     }
+
+    /// True if nothing goes on its own, without an order.
+    pub fn stands_still(self) -> bool {
+        matches!(self, Self::Plain | Self::Os | Self::Trimmed)
+    }
 }
 
 /// A topic that lives as long as the run.
