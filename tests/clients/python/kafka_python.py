@@ -101,6 +101,9 @@ def consume(bootstrap: str, topic: str, group: str, seed: int, name: str) -> Non
         if batches:
             commit(consumer, name, batches)
     report_ends(consumer, topic, name)
+    # Closing does not call the listener.
+    for owned in consumer.assignment():
+        contract.report(name, "revoke", owned.partition)
     consumer.close()
 
 

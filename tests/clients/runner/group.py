@@ -44,7 +44,9 @@ class PartitionState:
 
     def commit(self, name: str, offset: int) -> None:
         self.require_owner(name)
-        require(offset == self.position, f"{name} commits {offset} at position {self.position}")
+        # Who has read nothing yet may commit where it begins.
+        position = self.committed if self.position is None else self.position
+        require(offset == position, f"{name} commits {offset} at position {position}")
         self.committed = offset
 
     def require_owner(self, name: str) -> None:

@@ -5,14 +5,16 @@ import select
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import IO
 
 from runner.drivers import Driver, Failure, last_line
-from runner.group import GroupState
+from runner.group import GroupState, Violation
 
 STALL_S = 90  # without any event
 TICK_S = 0.2
+TOLD_EVENTS = 24  # what led to a violation
 
 
 class Members:
@@ -23,6 +25,7 @@ class Members:
         self.members: dict[str, tuple[subprocess.Popen, IO[str]]] = {}
         self.events, self.events_in = os.pipe()
         self.partial = b""
+        self.latest: deque[str] = deque(maxlen=TOLD_EVENTS)
 
     def __enter__(self) -> "Members":
         return self
@@ -85,9 +88,16 @@ class Members:
         while select.select([self.events], [], [], 0 if any_event else timeout_s)[0]:
             *lines, self.partial = (self.partial + os.read(self.events, 1 << 16)).split(b"\n")
             for line in lines:
-                self.state.apply(line.decode())
+                self.apply(line.decode())
             any_event = True
         return any_event
+
+    def apply(self, line: str) -> None:
+        self.latest.append(line)
+        try:
+            self.state.apply(line)
+        except Violation as violation:
+            raise Violation(f"{violation}; events: {', '.join(self.latest)}") from None
 
     @staticmethod
     def require_success(name: str, process: subprocess.Popen, errors: IO[str]) -> None:
