@@ -146,7 +146,6 @@ impl CoordinatorState {
 
     fn complete(&mut self, now: Now, id: &TransactionalId, outcome: Outcome, out: &mut Outbox) {
         self.completions.remove(id);
-        self.timers.cancel(&Timer::Markers(id.clone()));
         let Some(metadata) = self.durable.get(id) else { return };
         let complete = metadata.complete(outcome, now.wall);
         self.write(now, id, complete, out);

@@ -1,11 +1,13 @@
 //! What happens before a machine is loaded, and what it makes of records that are not its own.
 
 use bytes::Bytes;
-use thalweg_types::LeaderEpoch;
+use thalweg_types::{LeaderEpoch, ProducerId, Timestamp};
 
+use crate::record::Entry;
 use crate::{
-    CoordinatorState, Input, ListTransactions, ListedTransactions, Now, Outbox, Record, Reply,
-    ReplyTo, Request, Settings, Skipped, TransactionError,
+    CoordinatorState, Input, ListTransactions, ListedTransactions, Millis, Now, Outbox, Record,
+    Reply, ReplyTo, Request, Settings, Skipped, TransactionError, TransactionMetadata,
+    TransactionalId,
 };
 
 fn list(machine: &mut CoordinatorState) -> Reply {
@@ -27,6 +29,27 @@ fn requests_wait_for_the_load() {
     machine.step(Now::default(), loaded, &mut Outbox::default());
     assert_eq!(list(&mut machine), Reply::ListTransactions(Ok(ListedTransactions::default())));
     assert!(machine.deadline().is_some());
+}
+
+/// A step does not forget more ids than it should, and the next goes on where it stopped.
+#[test]
+fn many_ids_expire_in_several_steps() {
+    let mut machine = CoordinatorState::new(Settings::default());
+    for number in 0..2_500 {
+        let transactional_id = TransactionalId::new(&number.to_string()).unwrap();
+        let metadata = TransactionMetadata::born(ProducerId(number), 1, Timestamp(0));
+        machine.replay(&Entry { transactional_id, metadata: Some(metadata) }.encode());
+    }
+    let mut now = Now { monotonic: Millis(0), wall: Timestamp(i64::MAX) };
+    let loaded = Input::Loaded { coordinator_epoch: LeaderEpoch(0) };
+    machine.step(now, loaded, &mut Outbox::default());
+    for expected in [1_000, 1_000, 500] {
+        now.monotonic = machine.deadline().unwrap();
+        let mut out = Outbox::default();
+        machine.step(now, Input::Timeout, &mut out);
+        assert_eq!(out.records.len(), expected);
+    }
+    assert!(machine.durable().transactions().is_empty());
 }
 
 #[test]

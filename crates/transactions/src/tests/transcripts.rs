@@ -79,6 +79,14 @@ impl Stage {
         if let Command::Given(record) = command {
             return self.driver.log.push(record);
         }
+        let wanted_before = self.driver.wanted;
+        self.carry_out(command, effects);
+        if self.driver.wanted > wanted_before {
+            writeln!(effects, "producer ids wanted: {}", self.driver.wanted).unwrap();
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, effects: &mut String) {
         if !self.is_loaded {
             self.is_loaded = true;
             let out = self.driver.load();
