@@ -47,6 +47,12 @@ impl DurableState {
         self.transactions.get(transactional_id)
     }
 
+    /// The transaction that has been open, or lacked markers, for longest: what blocks readers.
+    pub fn oldest_open(&self) -> Option<(&TransactionalId, &TransactionMetadata)> {
+        let open = self.transactions.iter().filter(|(_, metadata)| !metadata.state.is_idle());
+        open.min_by_key(|(_, metadata)| metadata.started_at)
+    }
+
     /// Records that could not be replayed.
     pub fn skipped(&self) -> Skipped {
         self.skipped

@@ -23,7 +23,7 @@
 //!    partition is gone; *failed* where it is not there and will not come to be there by this attempt.
 //!    An unclear attempt is not failed yet: one that lands late could end the next transaction of a
 //!    client that does not know KIP-890. Each partition of each marker is reported once, in as many
-//!    reports as is convenient.
+//!    reports as is convenient. A marker for `__consumer_offsets` settles the group's offsets too.
 //! 6. **Allocate.** For each of [`Outbox::producer_ids_wanted`] allocate a producer id and step
 //!    [`Input::ProducerId`], or [`Input::NoProducerId`] if there is none to be had. This need not wait
 //!    for records.

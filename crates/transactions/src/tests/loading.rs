@@ -7,7 +7,7 @@ use crate::record::Entry;
 use crate::{
     CoordinatorState, Input, ListTransactions, ListedTransactions, Millis, Now, Outbox, Record,
     Reply, ReplyTo, Request, Settings, Skipped, TransactionError, TransactionMetadata,
-    TransactionalId,
+    TransactionState, TransactionalId,
 };
 
 fn list(machine: &mut CoordinatorState) -> Reply {
@@ -50,6 +50,25 @@ fn many_ids_expire_in_several_steps() {
         assert_eq!(out.records.len(), expected);
     }
     assert!(machine.durable().transactions().is_empty());
+}
+
+#[test]
+fn the_oldest_open_transaction_is_known() {
+    let mut machine = CoordinatorState::new(Settings::default());
+    let mut begin = |name: &str, started_at, state| {
+        let metadata = TransactionMetadata {
+            state,
+            started_at: Timestamp(started_at),
+            ..TransactionMetadata::born(ProducerId(1), 1, Timestamp(0))
+        };
+        let transactional_id = TransactionalId::new(name).unwrap();
+        machine.replay(&Entry { transactional_id, metadata: Some(metadata) }.encode());
+        machine.durable().oldest_open().map(|(id, _)| id.to_string())
+    };
+    assert_eq!(begin("complete", 1, TransactionState::CompleteCommit), None);
+    assert_eq!(begin("young", 9, TransactionState::Ongoing).as_deref(), Some("young"));
+    assert_eq!(begin("stuck", 5, TransactionState::PrepareAbort).as_deref(), Some("stuck"));
+    assert_eq!(begin("between", 7, TransactionState::Ongoing).as_deref(), Some("stuck"));
 }
 
 #[test]
