@@ -9,6 +9,7 @@ use thalweg_env::simulated::{SimWorld, run};
 use thalweg_records::Record;
 use thalweg_types::{Offset, Timestamp};
 
+use crate::times::Times;
 use crate::trims::Trims;
 use crate::{Campaign, Counts, REQUIRED, Run, payload, run_seed};
 
@@ -108,6 +109,17 @@ fn orders_to_delete_count_as_far_as_they_go() {
         assert_eq!(trims.log_start(TOPIC, 0, 3, made), Ok(true));
         assert!(trims.log_start(TOPIC, 0, 4, made).is_err());
     });
+}
+
+#[test]
+fn look_ups_by_time_find_the_first_that_fits() {
+    let mut times = Times::default();
+    for (offset, timestamp) in [(3, 10), (4, 30), (7, 20), (8, 30)] {
+        times.note(0, offset, Timestamp(timestamp));
+    }
+    let found = [9, 11, 20, 31].map(|timestamp| times.at_or_after(0, Timestamp(timestamp)));
+    assert_eq!(found, [3, 4, 4, -1]);
+    assert_eq!((times.largest(0), times.largest(1)), (4, -1));
 }
 
 #[test]
