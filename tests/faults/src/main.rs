@@ -45,10 +45,17 @@ enum Test {
     Behaviour,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli).await {
+    let runtime = match cli.test {
+        Test::Hostile(_) => hostile::runtime(),
+        _ => tokio::runtime::Runtime::new(),
+    };
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(&cli)),
+        Err(error) => Err(Failure::io("starting a runtime")(error)),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {

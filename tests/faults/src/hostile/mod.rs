@@ -24,13 +24,15 @@ use crate::history::History;
 use crate::process::Process;
 use crate::stage::{Progress, Stage};
 use crowd::Crowd;
-use paced::{Paced, TOPIC, p99};
+use paced::{Paced, TOPIC, p99, take_precedence};
 use sender::Taken;
 
 /// What hostile clients may cost over an idle broker.
 const RESIDENT_MAX: u64 = 256 << 20;
 const POLL: Duration = Duration::from_millis(10);
 const SENDERS: u64 = 8;
+/// How nice hostile clients are to whoever shares the machine.
+const NICE: i32 = 19;
 /// Throwers of each bomb at the same time.
 const THROWERS: u32 = 4;
 
@@ -172,11 +174,12 @@ impl Scene {
     async fn crowd(&mut self, args: &HostileArgs) -> Result<usize, Failure> {
         let address = self.broker.kafka;
         let (idle, slow, time) = (args.idle, args.slow, Duration::from_secs(args.seconds));
-        let attack = async move {
+        let crowd = tokio::spawn(async move {
             let mut crowd = Crowd::gather(address, idle, slow).await?;
             crowd.dawdle(address, time).await?;
             Ok(crowd.size())
-        };
+        });
+        let attack = async { crowd.await.map_err(|error| Failure::Other(error.to_string()))? };
         self.beside("idle and slow connections", attack).await
     }
 
@@ -255,6 +258,12 @@ async fn flood(
         total.add(sender.await.map_err(|error| Failure::Other(error.to_string()))??);
     }
     Ok(total)
+}
+
+/// A runtime for hostile clients, whose threads run when nobody else wants to.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().on_thread_start(|| take_precedence(NICE)).build()
 }
 
 /// As many descriptors as this process may have; the broker inherits them.
