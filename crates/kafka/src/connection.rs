@@ -125,6 +125,8 @@ impl Connection {
             if replies.send(reply).await.is_err() {
                 return Ok(());
             }
+            // However much a client sends ahead, the others have their turn after each request.
+            tokio::task::yield_now().await;
         }
     }
 
