@@ -76,10 +76,6 @@ class Kafka(Broker):
         self.address = f"127.0.0.1:{self.port}"
         self.pid = int((directory / "pid").read_text())
 
-    def log_bytes(self, topic: str) -> int:
-        files = (self.directory / "log").glob(f"{topic}-*/*.log")
-        return sum(file.stat().st_size for file in files)
-
     def stop(self) -> None:
         subprocess.run([self.script, "stop", self.directory], check=True)
 

@@ -55,10 +55,10 @@ fn decode_produce(criterion: &mut Criterion) {
 
 /// The body of a request with a small batch for each partition.
 fn produce_frame(partitions: i32) -> BytesMut {
-    let records = Segments::from(batch(100, 1 << 10).freeze());
+    let records = batch(100, 1 << 10);
     let partition = |index| PartitionProduceData {
         index,
-        records: Some(BytesMut::from(&records.to_bytes().expect("in memory")[..])),
+        records: Some(records.clone()),
         ..Default::default()
     };
     let topic = TopicProduceData {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use thalweg_cluster::config::{TopicConfig, check_static};
+use thalweg_cluster::config::TopicConfig;
 use thalweg_cluster::{ClusterState, Resource};
 use thalweg_env::{DiskLock, Env, Task};
 use thalweg_log::{Log, LogMetrics, LogOptions, PartitionConfig, RecoveryReport};
@@ -13,6 +13,7 @@ use thalweg_types::{BrokerId, LeaderEpoch, TopicPartition};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::configs::check_statics;
 use crate::groups::{GroupShards, ShardContext, settings};
 use crate::metadata::{ClusterTable, Driver, Followed, MetadataHandle, TableBuilder, TableCell};
 use crate::metrics::BrokerMetrics;
@@ -73,9 +74,7 @@ impl Broker {
         env: &Env,
         mut options: BrokerOptions,
     ) -> Result<(Self, StartReport), BrokerError> {
-        for (name, value) in &options.settings {
-            check_static(name, value)?;
-        }
+        check_statics(&options.settings)?;
         options.data_dir = std::path::absolute(&options.data_dir)
             .map_err(BrokerError::data_dir("finding", &options.data_dir))?;
         let lock = lock_data_dir(env, &options.data_dir).await?;

@@ -78,9 +78,7 @@ impl Broker {
     /// Takes over what file, environment and flags set now. What cannot change while the broker runs
     /// has to be as it was.
     pub async fn reload(&self, statics: Overrides) -> Result<(), BrokerError> {
-        for (name, value) in &statics {
-            check_static(name, value)?;
-        }
+        check_statics(&statics)?;
         self.shared.builder.set_statics(statics);
         // A proposal that changes nothing has the newest table shown.
         self.shared.metadata.propose(|_| Ok(((), Vec::new()))).await.map(|_| ())
@@ -109,6 +107,14 @@ impl Broker {
         let own = Resource::Broker(self.node());
         question(&table.state.layers(&own, self.node(), &table.statics))
     }
+}
+
+/// Refuses what file, environment and flags may not set.
+pub(crate) fn check_statics(statics: &Overrides) -> Result<(), BrokerError> {
+    for (name, value) in statics {
+        check_static(name, value)?;
+    }
+    Ok(())
 }
 
 /// What one broker has for itself does not show in the defaults of all.

@@ -1,7 +1,5 @@
 //! A batch that the broker may still change.
 
-use std::borrow::Cow;
-
 use bytes::BytesMut;
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, Sequence, Timestamp};
 
@@ -9,8 +7,7 @@ use crate::batch::{parse_exactly_one, verify_crc};
 use crate::header::checksum;
 use crate::policy::walk;
 use crate::{
-    Batch, BatchHeader, Compression, HEADER_LEN, InnerOffsets, RecordPolicy, RecordsError,
-    TimestampType,
+    Batch, BatchHeader, HEADER_LEN, InnerOffsets, RecordPolicy, RecordsError, TimestampType,
 };
 
 /// One whole batch in memory that nobody else sees yet.
@@ -61,14 +58,9 @@ impl BatchMut {
         policy: &RecordPolicy,
     ) -> Result<InnerOffsets, RecordsError> {
         let (compressed, limit) = (&self.bytes[HEADER_LEN..], policy.decompressed_max);
-        let records = match self.header.attributes.compression()? {
-            Compression::None => Compression::None.decompress(compressed, limit)?,
-            compression => {
-                compression.decompress_into(memory, compressed, limit)?;
-                Cow::Borrowed(memory.as_slice())
-            }
-        };
-        let found = walk(&self.header, &records, policy)?;
+        let compression = self.header.attributes.compression()?;
+        let records = compression.decompress_in(memory, compressed, limit)?;
+        let found = walk(&self.header, records, policy)?;
         if policy.create_time.is_some() && found.max_timestamp != self.header.max_timestamp {
             self.header.max_timestamp = found.max_timestamp;
             self.seal();

@@ -15,10 +15,6 @@ use crate::{Broker, BrokerError, Session, Topic, TopicKey};
 /// thread would cost more.
 const INLINE_BYTES_MAX: usize = 16 << 10;
 
-/// What nearly all compressed batches stay below when they are decompressed. Larger ones wait for each
-/// other, so that however many come, they take the memory of one and leave cores to everyone else.
-const LARGE_BYTES_MIN: usize = 4 << 20;
-
 /// How a batch is to be appended.
 #[derive(Clone, Copy, Debug)]
 pub struct AppendOptions {

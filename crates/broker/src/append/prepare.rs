@@ -3,11 +3,12 @@
 use bytes::BytesMut;
 use thalweg_cluster::config::{self, TimestampType, TopicConfig};
 use thalweg_records::{
-    BatchMut, Codec, Compression, InnerOffsets, RecordPolicy, RecordsError, TimestampBounds,
+    BatchMut, Codec, Compression, InnerOffsets, RecordPolicy, RecordsError, SMALL_DECOMPRESSED_MAX,
+    TimestampBounds,
 };
 use thalweg_types::Timestamp;
 
-use super::{AppendOptions, INLINE_BYTES_MAX, LARGE_BYTES_MIN};
+use super::{AppendOptions, INLINE_BYTES_MAX};
 use crate::metrics::count;
 use crate::{Broker, BrokerError};
 
@@ -68,6 +69,8 @@ impl Broker {
         Ok(self.shared.env.blocking(move || plan.attempt(batch)).await?)
     }
 
+    /// Large ones wait for each other, so that however many come, they take the memory of one and leave
+    /// cores to everyone else.
     async fn prepare_large(&self, plan: Plan, batch: BatchMut) -> Result<Prepared, BrokerError> {
         let mut memory = self.shared.large_memory.clone().lock_owned().await;
         Ok(self.shared.env.blocking(move || plan.carry_out(batch, &mut memory)).await?)
@@ -124,7 +127,7 @@ impl Plan {
     }
 
     fn attempt(self, mut batch: BatchMut) -> Result<Attempt, RecordsError> {
-        let limit = self.policy.decompressed_max.min(LARGE_BYTES_MIN);
+        let limit = self.policy.decompressed_max.min(SMALL_DECOMPRESSED_MAX);
         let policy = RecordPolicy { decompressed_max: limit, ..self.policy };
         match batch.check_records(&policy) {
             Err(RecordsError::DecompressedTooLarge { .. })

@@ -50,42 +50,48 @@ impl Compression {
     /// Decompresses `input`, which may come from anybody. More than `limit` bytes of output are an
     /// error, and no more than that is ever allocated for them.
     pub fn decompress(self, input: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, RecordsError> {
-        match self {
-            Self::None if input.len() > limit => Err(RecordsError::DecompressedTooLarge { limit }),
-            Self::None => Ok(Cow::Borrowed(input)),
-            _ => {
-                let mut output = Vec::new();
-                self.decompress_into(&mut output, input, limit)?;
-                Ok(Cow::Owned(output))
-            }
+        if self == Self::None {
+            return uncompressed(input, limit).map(Cow::Borrowed);
         }
+        let mut output = Vec::new();
+        self.decompress_in(&mut output, input, limit)?;
+        Ok(Cow::Owned(output))
     }
 
-    /// The same into memory that may be there already. What it held is gone afterwards in any case.
-    pub(crate) fn decompress_into(
+    /// The same in memory that may be there already, and whose content is gone afterwards. What is not
+    /// compressed needs none of it.
+    pub(crate) fn decompress_in<'a>(
         self,
-        memory: &mut Vec<u8>,
-        input: &[u8],
+        memory: &'a mut Vec<u8>,
+        input: &'a [u8],
         limit: usize,
-    ) -> Result<(), RecordsError> {
-        let mut out = Output::new(memory, input.len(), limit);
-        match self {
-            Self::None if input.len() > limit => Err(RecordsError::DecompressedTooLarge { limit }),
-            Self::None => {
-                out.bytes.extend_from_slice(input);
-                Ok(())
-            }
-            Self::Gzip => gzip::decompress(input, &mut out),
-            Self::Snappy => snappy::decompress(input, &mut out),
-            Self::Lz4 => lz4::decompress(input, &mut out),
-            Self::Zstd => zstd::decompress(input, &mut out),
-        }
+    ) -> Result<&'a [u8], RecordsError> {
+        let decompress = match self {
+            Self::None => return uncompressed(input, limit),
+            Self::Gzip => gzip::decompress,
+            Self::Snappy => snappy::decompress,
+            Self::Lz4 => lz4::decompress,
+            Self::Zstd => zstd::decompress,
+        };
+        decompress(input, &mut Output::new(memory, input.len(), limit))?;
+        Ok(memory)
     }
 }
 
+fn uncompressed(input: &[u8], limit: usize) -> Result<&[u8], RecordsError> {
+    if input.len() > limit {
+        return Err(RecordsError::DecompressedTooLarge { limit });
+    }
+    Ok(input)
+}
+
+/// What nearly all batches stay below when they are decompressed. What outgrows it gets its memory in
+/// one large piece.
+pub const SMALL_DECOMPRESSED_MAX: usize = 4 << 20;
+
 /// Output that grows geometrically and never beyond its limit.
 ///
-/// What outgrows [`SMALL_MAX`](Self::SMALL_MAX) gets room for [`LARGE`](Self::LARGE) bytes at once. An
+/// What outgrows [`SMALL_DECOMPRESSED_MAX`] gets room for [`LARGE`](Self::LARGE) bytes at once. An
 /// allocator asks the system for so much anew, which hands out pages as they are written and takes all
 /// back when they are dropped; of sizes between, every thread would keep some for later.
 struct Output<'a> {
@@ -94,7 +100,6 @@ struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    const SMALL_MAX: usize = 4 << 20;
     const LARGE: usize = 64 << 20;
 
     /// Starts with room for what such an input usually holds.
@@ -108,7 +113,7 @@ impl<'a> Output<'a> {
     }
 
     fn room_for(len: usize) -> usize {
-        if len > Self::SMALL_MAX { len.max(Self::LARGE) } else { len }
+        if len > SMALL_DECOMPRESSED_MAX { len.max(Self::LARGE) } else { len }
     }
 
     /// Bytes that may still be written.
@@ -152,7 +157,7 @@ fn read_bounded(
             }
             let spare = out.bytes.capacity() - filled;
             let more = if spare > 0 { spare } else { filled };
-            out.grow(more.min(Output::SMALL_MAX).min(out.room()))?;
+            out.grow(more.min(SMALL_DECOMPRESSED_MAX).min(out.room()))?;
         }
         match read(&mut out.bytes[filled..])? {
             0 => {

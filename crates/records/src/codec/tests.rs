@@ -88,10 +88,10 @@ proptest! {
 
 #[test]
 fn large_output_takes_its_room_once_and_no_more_than_the_limit() {
-    let input = vec![7; Output::SMALL_MAX + 1];
+    let input = vec![7; SMALL_DECOMPRESSED_MAX + 1];
     for compression in CODECS {
         let compressed = compress(compression, &input);
-        for limit in [Output::SMALL_MAX + 1, 2 * Output::LARGE] {
+        for limit in [SMALL_DECOMPRESSED_MAX + 1, 2 * Output::LARGE] {
             let output = compression.decompress(&compressed, limit).unwrap().into_owned();
             assert_eq!(output, input);
             assert_eq!(output.capacity(), limit.min(Output::LARGE), "{compression}");
@@ -133,16 +133,16 @@ fn bombs_stop_at_the_limit() {
 
 #[test]
 fn memory_serves_again_and_again_even_after_an_error() {
-    let (large, small) = (vec![7; Output::SMALL_MAX + 1], b"abc".repeat(100));
+    let (large, small) = (vec![7; SMALL_DECOMPRESSED_MAX + 1], b"abc".repeat(100));
     let mut memory = Vec::new();
     for compression in CODECS {
         let (large, small) = (compress(compression, &large), compress(compression, &small));
-        let error = compression.decompress_into(&mut memory, &large, Output::SMALL_MAX);
+        let error = compression.decompress_in(&mut memory, &large, SMALL_DECOMPRESSED_MAX);
         assert!(matches!(error, Err(RecordsError::DecompressedTooLarge { .. })), "{compression}");
-        compression.decompress_into(&mut memory, &large, Output::LARGE).unwrap();
-        assert_eq!(memory, vec![7; Output::SMALL_MAX + 1], "{compression}");
+        compression.decompress_in(&mut memory, &large, Output::LARGE).unwrap();
+        assert_eq!(memory, vec![7; SMALL_DECOMPRESSED_MAX + 1], "{compression}");
         let place = memory.as_ptr();
-        compression.decompress_into(&mut memory, &small, Output::LARGE).unwrap();
+        compression.decompress_in(&mut memory, &small, Output::LARGE).unwrap();
         assert_eq!(memory, b"abc".repeat(100), "{compression}");
         assert_eq!(memory.as_ptr(), place, "{compression}");
     }
