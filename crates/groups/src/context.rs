@@ -1,10 +1,11 @@
 //! What a decision may look at and may cause.
 
+use thalweg_coordination::{Timers, TooLarge};
 use thalweg_types::Timestamp;
 
 use crate::durable::DurableState;
-use crate::record::{Entry, TooLarge};
-use crate::timers::{Timer, Timers};
+use crate::record::Entry;
+use crate::timer::Timer;
 use crate::{Event, GroupId, Now, Outbox, Reply, ReplyTo, Settings};
 
 /// Handed to every decision of a step.
@@ -13,7 +14,7 @@ pub(crate) struct Context<'a> {
     pub settings: &'a Settings,
     /// As it was before this decision: what is written now shows only afterwards.
     pub durable: &'a DurableState,
-    pub timers: &'a mut Timers,
+    pub timers: &'a mut Timers<Timer>,
     pub out: &'a mut Outbox,
 }
 
@@ -21,7 +22,7 @@ impl Context<'_> {
     /// Sets `timer`. Never to now, or a step that serves what is due might not end.
     pub fn schedule(&mut self, timer: Timer, delay_ms: i32) {
         let delay_ms = delay_ms.max(1).unsigned_abs();
-        self.timers.schedule(timer, self.now.monotonic.plus_ms(delay_ms));
+        self.timers.schedule(timer, self.now.monotonic.plus_ms(delay_ms.into()));
     }
 
     pub fn reply(&mut self, reply_to: ReplyTo, reply: Reply) {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use thalweg_coordination::{Record, Skipped};
 use thalweg_types::TopicName;
 
-use crate::record::{DecodeError, Entry, OffsetKey};
-use crate::{CommittedOffset, GroupId, GroupMetadata, Record};
+use crate::record::{Entry, OffsetKey};
+use crate::{CommittedOffset, GroupId, GroupMetadata};
 
 /// The committed offsets of a group, by topic and partition.
 pub type GroupOffsets = BTreeMap<TopicName, BTreeMap<i32, CommittedOffset>>;
@@ -20,15 +21,6 @@ pub struct DurableState {
     skipped: Skipped,
 }
 
-/// Records that could not be replayed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// Of a type or version that is not known here; other group protocols and newer brokers write such.
-    pub unknown: u64,
-    /// Not what they claim to be.
-    pub malformed: u64,
-}
-
 impl DurableState {
     /// Makes `record` so. Live use and recovery come through here alike.
     pub(crate) fn replay(&mut self, record: &Record) {
@@ -41,8 +33,7 @@ impl DurableState {
             Ok(Entry::Group(group_id, None)) => {
                 self.groups.remove(&group_id);
             }
-            Err(DecodeError::Unknown(_)) => self.skipped.unknown += 1,
-            Err(_) => self.skipped.malformed += 1,
+            Err(reason) => self.skipped.count(reason),
         }
     }
 

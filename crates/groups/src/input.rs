@@ -8,11 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thalweg_types::{LeaderEpoch, Offset, TopicId, TopicName};
 
-use crate::{GroupError, GroupId, InstanceId, MemberId, Reply};
-
-/// The caller's name for a request in flight. Opaque here; each is answered exactly once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ReplyTo(pub u64);
+use crate::{GroupError, GroupId, InstanceId, MemberId, Reply, ReplyTo};
 
 /// One input of a step.
 #[derive(Clone, Debug)]

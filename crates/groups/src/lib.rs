@@ -54,22 +54,21 @@ mod reply;
 mod serve;
 mod settings;
 mod state;
-mod time;
-mod timers;
+mod timer;
 
 #[cfg(test)]
 mod tests;
 
-pub use durable::{DurableState, GroupOffsets, Skipped};
+pub use durable::{DurableState, GroupOffsets};
 pub use error::GroupError;
 pub use fuzz::fuzz;
 pub use input::{
     CommitPartition, DeleteGroups, DeletedTopic, DescribeGroups, Heartbeat, Input, JoinGroup,
-    LeaveGroup, Leaver, ListGroups, OffsetCommit, OffsetDelete, OffsetFetch, Protocol, ReplyTo,
-    Request, SyncGroup, TopicPartitions,
+    LeaveGroup, Leaver, ListGroups, OffsetCommit, OffsetDelete, OffsetFetch, Protocol, Request,
+    SyncGroup, TopicPartitions,
 };
 pub use names::{GroupId, InstanceId, MemberId, NAME_LENGTH_MAX};
-pub use outbox::{Event, Outbox, Record};
+pub use outbox::{Event, Outbox};
 pub use record::{CommittedOffset, GroupMetadata, MemberMetadata};
 pub use reply::{
     DeletedGroup, DescribedGroup, DescribedMember, FetchedOffset, GroupState, GroupType,
@@ -77,4 +76,4 @@ pub use reply::{
 };
 pub use settings::Settings;
 pub use state::CoordinatorState;
-pub use time::{Millis, Now};
+pub use thalweg_coordination::{Millis, Now, Record, ReplyTo, Skipped};

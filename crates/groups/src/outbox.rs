@@ -1,17 +1,8 @@
 //! What a step wants done.
 
-use bytes::Bytes;
+use thalweg_coordination::{Record, ReplyTo};
 
-use crate::{GroupId, MemberId, Reply, ReplyTo};
-
-/// A record of the offsets topic, in Kafka's format.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// What the record is about; the topic is compacted by it.
-    pub key: Bytes,
-    /// What is so from now on, or `None`: nothing any more.
-    pub value: Option<Bytes>,
-}
+use crate::{GroupId, MemberId, Reply};
 
 /// The effects of one or more steps, in order.
 ///

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use thalweg_coordination::Timers;
+
 use crate::classic::ClassicGroup;
 use crate::context::Context;
 use crate::durable::DurableState;
-use crate::timers::{Timer, Timers};
+use crate::timer::Timer;
 use crate::{GroupError, GroupId, Input, Millis, Now, Outbox, Record, Settings, expiry, offsets};
 
 /// The groups of the classic protocol.
@@ -21,7 +23,7 @@ pub struct CoordinatorState {
     /// Groups with members, or with an id given out, or with a record of their own. A group that exists
     /// by its offsets alone is not here.
     pub(crate) groups: Groups,
-    timers: Timers,
+    timers: Timers<Timer>,
     /// What all members hold, see [`Settings::members_bytes_max`].
     pub(crate) members_bytes: usize,
     /// After which group the search for old offsets goes on, while it is under way.

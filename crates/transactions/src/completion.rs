@@ -2,7 +2,7 @@
 
 use crate::names::{add_all, common, remove_all};
 use crate::state::CoordinatorState;
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{
     Event, Marker, MarkerReport, MarkerRound, Now, Outbox, Outcome, Partitions, Settings,
     TransactionalId,

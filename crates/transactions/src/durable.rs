@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{DecodeError, Entry};
-use crate::{Record, TransactionMetadata, TransactionalId};
+use thalweg_coordination::{Record, Skipped};
+
+use crate::record::Entry;
+use crate::{TransactionMetadata, TransactionalId};
 
 /// The durable half of a coordinator. It depends on the latest record of each key only, so that
 /// compaction of the topic changes nothing, and replaying is its only mutation.
@@ -11,15 +13,6 @@ use crate::{Record, TransactionMetadata, TransactionalId};
 pub struct DurableState {
     transactions: BTreeMap<TransactionalId, TransactionMetadata>,
     skipped: Skipped,
-}
-
-/// Records that could not be replayed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// Of a type or version that is not known here; newer brokers write such.
-    pub unknown: u64,
-    /// Not what they claim to be.
-    pub malformed: u64,
 }
 
 impl DurableState {
@@ -32,8 +25,7 @@ impl DurableState {
             Ok(Entry { transactional_id, metadata: None }) => {
                 self.transactions.remove(&transactional_id);
             }
-            Err(DecodeError::Unknown(_)) => self.skipped.unknown += 1,
-            Err(_) => self.skipped.malformed += 1,
+            Err(reason) => self.skipped.count(reason),
         }
     }
 

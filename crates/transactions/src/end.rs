@@ -3,7 +3,7 @@
 use crate::producer_ids::NoProducerId;
 use crate::serve::Unserved;
 use crate::state::{CoordinatorState, remaining_ms};
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{
     EndReason, EndTransaction, Event, Now, Outbox, Outcome, Producer, TransactionError,
     TransactionMetadata, TransactionState, TransactionVersion, TransactionalId,

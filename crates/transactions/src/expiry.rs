@@ -3,7 +3,7 @@
 use std::ops::Bound::{Excluded, Unbounded};
 
 use crate::state::CoordinatorState;
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{Event, Now, Outbox, TransactionMetadata, TransactionalId};
 
 /// A step stops looking at further ids after this many tombstones, so that other inputs get their turn.

@@ -6,11 +6,7 @@
 use thalweg_types::{LeaderEpoch, ProducerId};
 
 use crate::{MarkerRound, TransactionalId};
-use crate::{Outcome, Partitions, Producer, Reply, TransactionError, TransactionVersion};
-
-/// The caller's name for a request in flight. Opaque here; each is answered exactly once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ReplyTo(pub u64);
+use crate::{Outcome, Partitions, Producer, Reply, ReplyTo, TransactionError, TransactionVersion};
 
 /// One input of a step.
 #[derive(Clone, Debug)]

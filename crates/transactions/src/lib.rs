@@ -81,26 +81,25 @@ mod reply;
 mod serve;
 mod settings;
 mod state;
-mod time;
-mod timers;
+mod timer;
 
 #[cfg(test)]
 mod tests;
 
-pub use durable::{DurableState, Skipped};
+pub use durable::DurableState;
 pub use error::TransactionError;
 pub use fuzz::fuzz;
 pub use input::{
     AddOffsets, AddPartitions, EndTransaction, InitProducerId, Input, ListTransactions,
-    MarkerReport, Purpose, ReplyTo, Request,
+    MarkerReport, Purpose, Request,
 };
-pub use metadata::{Outcome, TransactionMetadata, TransactionState, TransactionVersion};
-pub use names::{InvalidTransactionalId, Partitions, Producer, TransactionalId};
-pub use outbox::{EndReason, Event, Marker, MarkerRound, Outbox, Record};
+pub use metadata::{TransactionMetadata, TransactionState, TransactionVersion};
+pub use names::{InvalidTransactionalId, Partitions, TransactionalId};
+pub use outbox::{EndReason, Event, Marker, MarkerRound, Outbox};
 pub use reply::{
     AddedPartitions, DescribedTransaction, Description, ListedTransaction, ListedTransactions,
     Reply,
 };
 pub use settings::Settings;
 pub use state::CoordinatorState;
-pub use time::{Millis, Now};
+pub use thalweg_coordination::{Millis, Now, Outcome, Producer, Record, ReplyTo, Skipped};

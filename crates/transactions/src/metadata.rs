@@ -6,19 +6,10 @@
 use thalweg_types::{ProducerEpoch, ProducerId, Timestamp};
 
 use crate::names::add_all;
-use crate::{Partitions, Producer};
+use crate::{Outcome, Partitions, Producer};
 
 /// The greatest epoch that a client is ever told. One more is kept, so that it can still be fenced.
 const CLIENT_EPOCH_MAX: i16 = i16::MAX - 1;
-
-/// How a transaction ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// What was written counts.
-    Commit,
-    /// What was written does not count.
-    Abort,
-}
 
 /// What a client knows of the protocol: levels of the feature `transaction.version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

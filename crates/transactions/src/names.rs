@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use thalweg_types::{ProducerEpoch, ProducerId, TopicName};
+use thalweg_types::TopicName;
 
 /// The partitions of a transaction, by topic. Kafka's records name topics, so a topic that is deleted
 /// and created again is the same topic here.
@@ -48,33 +48,6 @@ impl Borrow<str> for TransactionalId {
 impl fmt::Display for TransactionalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// One incarnation of a producer. A greater epoch fences the smaller ones of its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Producer {
-    /// The producer.
-    pub id: ProducerId,
-    /// Its incarnation.
-    pub epoch: ProducerEpoch,
-}
-
-impl Producer {
-    /// The incarnation `epoch` of `id`.
-    pub const fn new(id: ProducerId, epoch: ProducerEpoch) -> Self {
-        Self { id, epoch }
-    }
-
-    /// True for the id and the epoch of a producer that exists, or existed.
-    pub const fn is_valid(self) -> bool {
-        self.id.0 >= 0 && self.epoch.0 >= 0
-    }
-}
-
-impl fmt::Display for Producer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.id, self.epoch)
     }
 }
 

@@ -1,18 +1,9 @@
 //! What a step wants done.
 
-use bytes::Bytes;
+use thalweg_coordination::{Record, ReplyTo};
 use thalweg_types::LeaderEpoch;
 
-use crate::{Outcome, Partitions, Producer, Reply, ReplyTo, TransactionVersion, TransactionalId};
-
-/// A record of the transaction topic, in Kafka's format.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// What the record is about; the topic is compacted by it.
-    pub key: Bytes,
-    /// What is so from now on, or `None`: nothing any more.
-    pub value: Option<Bytes>,
-}
+use crate::{Outcome, Partitions, Producer, Reply, TransactionVersion, TransactionalId};
 
 /// The effects of one or more steps, in order.
 ///

@@ -6,7 +6,7 @@ use thalweg_types::ProducerId;
 
 use crate::metadata::is_exhausted;
 use crate::state::CoordinatorState;
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{
     Now, Outbox, ReplyTo, Request, TransactionError, TransactionMetadata, TransactionState,
     TransactionVersion, TransactionalId,

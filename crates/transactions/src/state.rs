@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use thalweg_coordination::Timers;
 use thalweg_types::LeaderEpoch;
 
 use crate::completion::Completion;
 use crate::durable::DurableState;
 use crate::producer_ids::ProducerIds;
 use crate::record::Entry;
-use crate::timers::{Timer, Timers};
+use crate::timer::Timer;
 use crate::{
     Input, Millis, Now, Outbox, Record, Settings, TransactionError, TransactionMetadata,
     TransactionState, TransactionalId,
@@ -25,7 +26,7 @@ const NO_TIMEOUT_MS: i32 = i32::MAX;
 pub struct CoordinatorState {
     pub(crate) settings: Settings,
     pub(crate) durable: DurableState,
-    pub(crate) timers: Timers,
+    pub(crate) timers: Timers<Timer>,
     /// Transactions whose outcome is decided, and that have partitions without a marker.
     pub(crate) completions: BTreeMap<TransactionalId, Completion>,
     pub(crate) next_round: u64,

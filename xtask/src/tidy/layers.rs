@@ -8,7 +8,7 @@ use crate::{Result, root};
 
 const LAYERS: [(&str, &[&str]); 7] = [
     ("nouns", &["types"]),
-    ("words", &["env", "frame", "records", "kafka-wire"]),
+    ("words", &["env", "frame", "records", "kafka-wire", "coordination"]),
     ("rules", &["groups", "transactions", "cluster"]),
     ("stores", &["bucket", "log"]),
     ("broker", &["broker"]),

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use thalweg_coordination::Timers;
+
 use super::{ClassicGroup, Phase};
 use crate::Settings;
 use crate::durable::DurableState;
-use crate::timers::{Timer, Timers};
+use crate::timer::Timer;
 
 impl ClassicGroup {
     pub(crate) fn assert_invariants(
         &self,
         durable: &DurableState,
-        timers: &Timers,
+        timers: &Timers<Timer>,
         settings: &Settings,
     ) {
         self.assert_agrees_with_record(durable);
@@ -52,7 +54,7 @@ impl ClassicGroup {
         assert!(self.pending.iter().all(|id| !is_member(id)));
     }
 
-    fn assert_timers(&self, timers: &Timers) {
+    fn assert_timers(&self, timers: &Timers<Timer>) {
         let is_set = |timer| timers.is_set(&timer);
         let preparing = matches!(self.phase, Phase::Preparing { .. });
         assert_eq!(

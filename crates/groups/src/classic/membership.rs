@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{CONSUMER, ClassicGroup, Member, Phase};
 use crate::context::Context;
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{GroupError, InstanceId, JoinGroup, MemberId, Protocol, Reply};
 
 impl ClassicGroup {

@@ -34,7 +34,7 @@ use bytes::Bytes;
 use crate::context::Context;
 use crate::durable::DurableState;
 use crate::record::{Entry, GroupMetadata, MemberMetadata};
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{
     DescribedGroup, DescribedMember, GroupId, GroupState, GroupType, InstanceId, ListedGroup,
     MemberId, ReplyTo,

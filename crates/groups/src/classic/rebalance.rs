@@ -3,7 +3,7 @@
 use super::{ClassicGroup, InitialDelay, Phase};
 use crate::context::Context;
 use crate::record::Entry;
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{Event, GroupError, Joined, JoinedMember, MemberId, Reply, ReplyTo};
 
 /// How long at least to wait for absent static members once more.

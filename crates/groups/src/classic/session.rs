@@ -3,7 +3,7 @@
 
 use super::{ClassicGroup, Phase, with_reason};
 use crate::context::Context;
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{
     Event, GroupError, Heartbeat, LeaveGroup, Leaver, Left, MemberId, OffsetCommit, Reply, ReplyTo,
 };

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use thalweg_coordination::{DecodeError, Reader};
 use thalweg_types::Timestamp;
 
 use super::{ClassicGroup, Phase};
 use crate::CommittedOffset;
 use crate::durable::DurableState;
-use crate::record::{DecodeError, Reader};
 
 /// The shortest name of a topic in an array: its length, 16 bits.
 const NAME_LENGTH_MIN: usize = 2;

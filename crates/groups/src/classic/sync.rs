@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{ClassicGroup, Phase, stored_assignment};
 use crate::context::Context;
 use crate::record::Entry;
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::{Event, GroupError, MemberId, Reply, ReplyTo, SyncGroup, Synced};
 
 impl ClassicGroup {

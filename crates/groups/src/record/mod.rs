@@ -7,17 +7,15 @@
 //!
 //! Everything else that Kafka puts there belongs to other group protocols; the caller counts and skips it.
 
-mod wire;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use thalweg_coordination::{DecodeError, Reader, Record, TooLarge, Writer};
 use thalweg_types::{LeaderEpoch, Offset, Timestamp, TopicId, TopicName};
+use uuid::Uuid;
 
-use crate::{GroupId, InstanceId, MemberId, Record};
-pub(crate) use wire::{DecodeError, Reader, TooLarge};
-use wire::{Writer, topic_id};
+use crate::{GroupId, InstanceId, MemberId};
 
 const LEGACY_OFFSET_KEY: i16 = 0;
 const OFFSET_KEY: i16 = 1;
@@ -27,6 +25,10 @@ const OFFSET_VALUE: i16 = 4;
 const GROUP_VALUE: i16 = 3;
 /// The first version of either value with compact lengths and tagged fields.
 const COMPACT_VALUE: i16 = 4;
+/// The tagged field of an offset.
+const TOPIC_ID: u32 = 0;
+const MEMBERS_WITHOUT_PROTOCOL: DecodeError =
+    DecodeError::Contradiction("a group with members has no protocol");
 /// Six names or byte strings, two numbers and the tagged fields, each at its shortest.
 const MEMBER_LENGTH_MIN: usize = 15;
 
@@ -170,9 +172,9 @@ fn decode_offset(value: Bytes) -> Result<CommittedOffset, DecodeError> {
     let expires_at = if version == OFFSET_VALUE_WITH_EXPIRY { value.i64()? } else { -1 };
     let expires_at = (expires_at != -1).then_some(Timestamp(expires_at));
     let mut id = TopicId::ZERO;
-    value.tagged(|tag, bytes| {
-        if tag == 0 {
-            id = topic_id(&bytes)?;
+    value.tagged(|tag, field| {
+        if tag == TOPIC_ID {
+            id = TopicId(Uuid::from_bytes(field.fixed()?));
         }
         Ok(())
     })?;
@@ -194,7 +196,8 @@ fn encode_offset(value: &CommittedOffset) -> Writer {
     writer.i32(value.leader_epoch.0);
     writer.string(&value.metadata);
     writer.i64(value.committed_at.0);
-    writer.tagged_topic_id(value.topic_id);
+    let topic_id = (TOPIC_ID, value.topic_id.0.as_bytes().as_slice());
+    writer.tagged(if value.topic_id.is_zero() { &[] } else { std::slice::from_ref(&topic_id) });
     writer
 }
 
@@ -211,7 +214,7 @@ fn decode_group(value: Bytes) -> Result<GroupMetadata, DecodeError> {
         .collect::<Result<BTreeMap<_, _>, _>>()?;
     value.tagged(|_, _| Ok(()))?;
     if protocol.is_none() && !members.is_empty() {
-        return Err(DecodeError::NoProtocol);
+        return Err(MEMBERS_WITHOUT_PROTOCOL);
     }
     let protocol_type = (!protocol_type.is_empty()).then(|| protocol_type.into());
     Ok(GroupMetadata { protocol_type, generation, protocol, leader, since, members })
@@ -253,7 +256,7 @@ fn encode_group(value: &GroupMetadata) -> Writer {
     writer.nullable_string(value.protocol.as_deref());
     writer.nullable_string(value.leader.as_ref().map(MemberId::as_str));
     writer.i64(value.since.0);
-    writer.plain_array(value.members.len());
+    writer.array(Some(value.members.len()));
     for (member_id, member) in &value.members {
         writer.string(member_id.as_str());
         writer.nullable_string(member.instance_id.as_ref().map(InstanceId::as_str));
@@ -261,8 +264,8 @@ fn encode_group(value: &GroupMetadata) -> Writer {
         writer.string(&member.client_host);
         writer.i32(member.rebalance_timeout_ms);
         writer.i32(member.session_timeout_ms);
-        writer.plain_bytes(&member.subscription);
-        writer.plain_bytes(&member.assignment);
+        writer.bytes(&member.subscription);
+        writer.bytes(&member.assignment);
     }
     writer
 }

@@ -154,7 +154,7 @@ fn what_is_not_understood_is_told_apart_from_what_is_broken() {
     // A member, but no protocol.
     let member =
         "0000 0000 00000001 ffff ffff 00000001 0001 61 0001 62 0001 63 00000001 00000000 00000000";
-    assert_eq!(decode("0002 0001 67", member), DecodeError::NoProtocol);
+    assert_eq!(decode("0002 0001 67", member), MEMBERS_WITHOUT_PROTOCOL);
 }
 
 #[test]

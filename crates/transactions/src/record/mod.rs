@@ -7,19 +7,16 @@
 //! One tagged field is not Kafka's: the epoch that may ask again (see
 //! [`TransactionMetadata::last_epoch`]). Kafka skips it, as it skips every tag that it does not know.
 
-mod wire;
-
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use thalweg_coordination::{DecodeError, Reader, Record, Writer};
 use thalweg_types::{ProducerEpoch, ProducerId, Timestamp, TopicName};
 
 use crate::{
-    Partitions, Producer, Record, TransactionMetadata, TransactionState, TransactionVersion,
+    Partitions, Producer, TransactionMetadata, TransactionState, TransactionVersion,
     TransactionalId,
 };
-pub(crate) use wire::DecodeError;
-use wire::{Reader, Writer};
 
 const KEY: i16 = 0;
 const PLAIN_VALUE: i16 = 0;
@@ -60,7 +57,7 @@ impl Entry {
     pub fn encode(&self) -> Record {
         let mut key = Writer::new(KEY);
         key.string(self.transactional_id.as_str());
-        Record { key: key.finish(), value: self.metadata.as_ref().map(encode_value) }
+        Record { key: key.finish_bounded(), value: self.metadata.as_ref().map(encode_value) }
     }
 }
 
@@ -125,15 +122,15 @@ fn encode_value(metadata: &TransactionMetadata) -> Bytes {
     value.i64(metadata.updated_at.0);
     value.i64(metadata.started_at.0);
     encode_tagged(metadata, &mut value);
-    value.finish()
+    value.finish_bounded()
 }
 
 fn encode_partitions(metadata: &TransactionMetadata, value: &mut Writer) {
     let is_empty = metadata.state == TransactionState::Empty;
-    value.compact_array((!is_empty).then_some(metadata.partitions.len()));
+    value.array((!is_empty).then_some(metadata.partitions.len()));
     for (topic, numbers) in &metadata.partitions {
         value.string(topic.as_str());
-        value.compact_array(Some(numbers.len()));
+        value.array(Some(numbers.len()));
         for number in numbers {
             value.i32(*number);
         }

@@ -9,17 +9,17 @@ pub struct Millis(pub u64);
 impl Millis {
     /// This time later by `duration_ms`.
     #[must_use]
-    pub fn plus_ms(self, duration_ms: u32) -> Self {
-        Self(self.0.saturating_add(duration_ms.into()))
+    pub fn plus_ms(self, duration_ms: u64) -> Self {
+        Self(self.0.saturating_add(duration_ms))
     }
 }
 
 /// The time of a step, on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
-    /// For sessions, rebalances and intervals. Must not run backwards.
+    /// For deadlines and intervals. Must not run backwards.
     pub monotonic: Millis,
-    /// For what is stored: commit times and the age of empty groups. Offsets expire by it, so a
-    /// driver should pass a clock that does not follow jumps of the wall clock while it runs.
+    /// For what is stored and ages: when an offset was committed, when a transaction began. A driver should
+    /// pass a clock that does not follow jumps of the wall clock while it runs.
     pub wall: Timestamp,
 }
