@@ -2,8 +2,8 @@
 
 use crate::classic::ClassicGroup;
 use crate::context::Context;
+use crate::deletion;
 use crate::durable::DurableState;
-use crate::offsets;
 use crate::record::Entry;
 use crate::state::Groups;
 use crate::{
@@ -42,7 +42,8 @@ pub(crate) fn list(
     request: &ListGroups,
     durable: &DurableState,
 ) -> Vec<ListedGroup> {
-    let simple = durable.offsets().keys().filter(|id| !groups.contains_key(*id));
+    let with_offsets = durable.offsets().keys().chain(durable.groups_to_be());
+    let simple = with_offsets.filter(|id| !groups.contains_key(*id));
     let simple = simple.map(|id| ListedGroup {
         group_id: id.clone(),
         protocol_type: "".into(),
@@ -74,7 +75,7 @@ pub(crate) fn delete(
         None if cx.durable.knows(group_id) => {}
         None => return Err(GroupError::GroupIdNotFound),
     }
-    offsets::delete_all(group_id, cx);
+    deletion::delete_all(group_id, cx);
     if cx.durable.groups().contains_key(group_id) {
         cx.write_tombstone(&Entry::Group(group_id.clone(), None));
     }

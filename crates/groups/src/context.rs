@@ -1,12 +1,12 @@
 //! What a decision may look at and may cause.
 
-use thalweg_coordination::{Timers, TooLarge};
+use thalweg_coordination::{Producer, Timers, TooLarge};
 use thalweg_types::Timestamp;
 
 use crate::durable::DurableState;
 use crate::record::Entry;
 use crate::timer::Timer;
-use crate::{Event, GroupId, Now, Outbox, Reply, ReplyTo, Settings};
+use crate::{Event, GroupId, Now, Outbox, Reply, ReplyTo, Settings, Write};
 
 /// Handed to every decision of a step.
 pub(crate) struct Context<'a> {
@@ -39,8 +39,17 @@ impl Context<'_> {
 
     /// Writes `entry`, unless it is too large.
     pub fn write(&mut self, entry: &Entry) -> Result<(), TooLarge> {
+        self.write_within(None, entry)
+    }
+
+    /// Writes `entry` within a transaction, if there is one, unless it is too large.
+    pub fn write_within(
+        &mut self,
+        transaction: Option<Producer>,
+        entry: &Entry,
+    ) -> Result<(), TooLarge> {
         let record = entry.encode(self.settings.record_bytes_max)?;
-        self.out.records.push(record);
+        self.out.records.push(Write { record, transaction });
         Ok(())
     }
 

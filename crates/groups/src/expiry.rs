@@ -2,7 +2,7 @@
 //!
 //! An offset is out of use since its group became empty; of a group without members of its own, or of a
 //! topic that a stable group of consumers does not read, since it was committed (KIP-211). A commit that
-//! named a time to live is held to that instead.
+//! named a time to live is held to that instead. What an open transaction commits is in use.
 
 use std::ops::Bound::{Excluded, Unbounded};
 
@@ -10,8 +10,8 @@ use thalweg_types::Timestamp;
 
 use crate::classic::ClassicGroup;
 use crate::context::Context;
+use crate::deletion::forget;
 use crate::durable::DurableState;
-use crate::offsets::forget;
 use crate::record::Entry;
 use crate::state::Groups;
 use crate::{CommittedOffset, Event, GroupId};
@@ -48,7 +48,8 @@ fn expire_group(group_id: &GroupId, group: Option<&ClassicGroup>, cx: &mut Conte
     for (topic, partitions) in durable.offsets().get(group_id).into_iter().flatten() {
         let in_use = group.is_some_and(|group| group.is_subscribed_to(topic.as_str()));
         for (partition, offset) in partitions {
-            if in_use || !is_expired(offset, group, cx) {
+            let pending = durable.pending().contains(group_id, topic, *partition);
+            if in_use || pending || !is_expired(offset, group, cx) {
                 kept += 1;
                 continue;
             }
@@ -59,7 +60,8 @@ fn expire_group(group_id: &GroupId, group: Option<&ClassicGroup>, cx: &mut Conte
     if expired > 0 {
         cx.event(Event::OffsetsExpired { group_id: group_id.clone(), count: expired });
     }
-    if kept == 0 && group.is_some_and(ClassicGroup::is_idle) {
+    let wanted = kept > 0 || durable.pending().groups().contains_key(group_id);
+    if !wanted && group.is_some_and(ClassicGroup::is_idle) {
         cx.write_tombstone(&Entry::Group(group_id.clone(), None));
     }
 }

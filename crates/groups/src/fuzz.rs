@@ -22,11 +22,11 @@ pub fn fuzz(data: &[u8]) {
     }
 
     let mut machine = CoordinatorState::new(Settings::default());
-    machine.replay(&record);
+    machine.replay(&record, None);
     let mut out = Outbox::default();
     machine.step(Now::default(), Input::Loaded, &mut out);
     let mut replayed = DurableState::default();
-    replayed.replay(&record);
-    out.records.iter().for_each(|record| replayed.replay(record));
+    replayed.replay(&record, None);
+    out.records.iter().for_each(|write| replayed.replay(&write.record, None));
     assert!(machine.durable() == &replayed, "loading changed what is durable without a record");
 }

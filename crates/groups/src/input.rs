@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use thalweg_types::{LeaderEpoch, Offset, TopicId, TopicName};
+use thalweg_coordination::{Outcome, Producer};
+use thalweg_types::{LeaderEpoch, Offset, ProducerId, TopicId, TopicName};
 
 use crate::{GroupError, GroupId, InstanceId, MemberId, Reply, ReplyTo};
 
@@ -24,6 +25,14 @@ pub enum Input {
     },
     /// Topics are gone, and their committed offsets with them.
     TopicsDeleted(Vec<DeletedTopic>),
+    /// A transaction has ended: its marker is in the log, behind all records handed out so far. This
+    /// causes nothing but what later steps find. Producers that have nothing here are welcome.
+    TransactionEnded {
+        /// Whose.
+        producer: ProducerId,
+        /// How.
+        outcome: Outcome,
+    },
     /// The deadline has passed.
     Timeout,
 }
@@ -41,6 +50,8 @@ pub enum Request {
     LeaveGroup(LeaveGroup),
     /// Answered by [`crate::Reply::OffsetCommit`].
     OffsetCommit(OffsetCommit),
+    /// Answered by [`crate::Reply::TxnOffsetCommit`].
+    TxnOffsetCommit(TxnOffsetCommit),
     /// Answered by [`crate::Reply::OffsetFetch`].
     OffsetFetch(OffsetFetch),
     /// Answered by [`crate::Reply::OffsetDelete`].
@@ -66,6 +77,7 @@ impl Request {
             Self::Heartbeat(_) => Reply::Heartbeat(Err(error)),
             Self::LeaveGroup(_) => Reply::LeaveGroup(Err(error)),
             Self::OffsetCommit(_) => Reply::OffsetCommit(Err(error)),
+            Self::TxnOffsetCommit(_) => Reply::TxnOffsetCommit(Err(error)),
             Self::OffsetFetch(_) => Reply::OffsetFetch(Err(error)),
             Self::OffsetDelete(_) => Reply::OffsetDelete(Err(error)),
             Self::DescribeGroups(_) => Reply::DescribeGroups(Err(error)),
@@ -201,10 +213,21 @@ pub struct OffsetCommit {
     pub instance_id: Option<InstanceId>,
     /// How long to keep these offsets (v2–v4), `None` for the broker's rule.
     pub retention_ms: Option<i64>,
-    /// True if a missing group is `GROUP_ID_NOT_FOUND` (v9+) rather than `ILLEGAL_GENERATION`.
+    /// True if a missing group is `GROUP_ID_NOT_FOUND` (v9+, within a transaction v6+) rather than
+    /// `ILLEGAL_GENERATION`.
     pub reports_missing_group: bool,
     /// The offsets.
     pub topics: Vec<TopicPartitions<CommitPartition>>,
+}
+
+/// A member, or a client outside of any group, stores how far it will have read when its transaction is
+/// committed (KIP-98, KIP-447).
+#[derive(Clone, Debug)]
+pub struct TxnOffsetCommit {
+    /// Whose transaction. The driver has checked that it is open.
+    pub producer: Producer,
+    /// The offsets. Members are named since v3, and not before.
+    pub commit: OffsetCommit,
 }
 
 /// An offset to commit.
@@ -227,8 +250,8 @@ pub struct OffsetFetch {
     pub group_id: GroupId,
     /// The partitions, or `None` for all that have an offset.
     pub topics: Option<Vec<TopicPartitions<i32>>>,
-    /// True if offsets of open transactions are to be reported as unstable (v7+, KIP-447). Without
-    /// effect until there are transactional commits: every reply waits for what it reflects.
+    /// True if a partition whose offset an open transaction commits is to be refused (v7+, KIP-447),
+    /// rather than told as it was before.
     pub require_stable: bool,
 }
 

@@ -1,17 +1,20 @@
-//! Committed offsets: `OffsetCommit`, `OffsetFetch`, `OffsetDelete`, deleted topics.
+//! Committed offsets: `OffsetCommit`, `TxnOffsetCommit`, `OffsetFetch`.
 //!
 //! A client that assigns partitions to itself needs no members to commit: its "simple" group exists by
 //! its offsets alone, and goes with the last of them.
 
+use thalweg_coordination::Producer;
 use thalweg_types::{LeaderEpoch, Offset, Timestamp, TopicId, TopicName};
 
+use crate::by_partition::Topics;
 use crate::classic::ClassicGroup;
 use crate::context::Context;
 use crate::durable::{DurableState, GroupOffsets};
+use crate::pending::PendingOffset;
 use crate::record::{Entry, OffsetKey};
 use crate::{
-    CommitPartition, CommittedOffset, DeletedTopic, FetchedOffset, GroupError, GroupId,
-    OffsetCommit, OffsetDelete, OffsetFetch, PartitionResult, TopicPartitions,
+    CommitPartition, CommittedOffset, FetchedOffset, GroupError, GroupId, OffsetCommit,
+    OffsetFetch, PartitionResult, TopicPartitions, TxnOffsetCommit,
 };
 
 /// Commits offsets, if the group or its absence allows it.
@@ -24,17 +27,41 @@ pub(crate) fn commit(
         Some(group) => group.validate_commit(&request, cx)?,
         None => validate_simple_commit(&request, cx)?,
     }
+    Ok(store(None, request, cx))
+}
+
+/// Commits offsets within a transaction, if the group or its absence allows it.
+pub(crate) fn commit_within(
+    group: Option<&ClassicGroup>,
+    request: TxnOffsetCommit,
+    cx: &mut Context,
+) -> Result<Vec<TopicPartitions<PartitionResult>>, GroupError> {
+    let TxnOffsetCommit { producer, commit } = request;
+    match group {
+        Some(group) => group.validate_txn_commit(&commit)?,
+        None => validate_simple_commit(&commit, cx)?,
+    }
+    Ok(store(Some(producer), commit, cx))
+}
+
+fn store(
+    transaction: Option<Producer>,
+    request: OffsetCommit,
+    cx: &mut Context,
+) -> Vec<TopicPartitions<PartitionResult>> {
     let expires_at = request.retention_ms.map(|ms| Timestamp(cx.wall().0.saturating_add(ms)));
-    let room = cx.settings.offsets_max.saturating_sub(cx.durable.offset_count());
-    let mut committer = Committer { group_id: request.group_id, expires_at, room };
-    Ok(request.topics.into_iter().map(|topic| committer.commit_topic(topic, cx)).collect())
+    let stored = cx.durable.offset_count() + cx.durable.pending_count();
+    let room = cx.settings.offsets_max.saturating_sub(stored);
+    let mut committer = Committer { transaction, group_id: request.group_id, expires_at, room };
+    request.topics.into_iter().map(|topic| committer.commit_topic(topic, cx)).collect()
 }
 
 /// Whether a client may commit to a group that has no members and never had any.
 fn validate_simple_commit(request: &OffsetCommit, cx: &Context) -> Result<(), GroupError> {
-    let exists = cx.durable.offsets().contains_key(&request.group_id);
+    let exists = cx.durable.has_offsets(&request.group_id);
+    let groups = || cx.durable.offsets().len() + cx.durable.groups_to_be().count();
     match (request.generation < 0, exists) {
-        (true, false) if cx.durable.offsets().len() >= cx.settings.groups_max => {
+        (true, false) if groups() >= cx.settings.groups_max => {
             Err(GroupError::CoordinatorNotAvailable)
         }
         (true, _) => Ok(()),
@@ -46,6 +73,7 @@ fn validate_simple_commit(request: &OffsetCommit, cx: &Context) -> Result<(), Gr
 
 /// One commit under way.
 struct Committer {
+    transaction: Option<Producer>,
     group_id: GroupId,
     expires_at: Option<Timestamp>,
     /// How many further offsets may come to exist.
@@ -76,11 +104,14 @@ impl Committer {
         if is_longer_than(&metadata, cx.settings.offset_metadata_length_max) {
             return Err(GroupError::OffsetMetadataTooLarge);
         }
-        let is_new = cx.durable.offset(&self.group_id, topic, item.partition).is_none();
+        let key = offset_key(&self.group_id, topic, item.partition);
+        let is_new = match self.transaction {
+            Some(producer) => !cx.durable.pending().is_of(producer.id, &key),
+            None => cx.durable.offset(&self.group_id, topic, item.partition).is_none(),
+        };
         if is_new && self.room == 0 {
             return Err(GroupError::InvalidCommitOffsetSize);
         }
-        let key = offset_key(&self.group_id, topic, item.partition);
         let offset = CommittedOffset {
             offset: item.offset,
             leader_epoch: item.leader_epoch,
@@ -90,7 +121,8 @@ impl Committer {
             topic_id,
         };
         let entry = Entry::Offset(key, Some(offset));
-        cx.write(&entry).map_err(|_| GroupError::InvalidCommitOffsetSize)?;
+        cx.write_within(self.transaction, &entry)
+            .map_err(|_| GroupError::InvalidCommitOffsetSize)?;
         self.room -= usize::from(is_new);
         Ok(())
     }
@@ -106,106 +138,62 @@ pub(crate) fn fetch(
     request: OffsetFetch,
     durable: &DurableState,
 ) -> Vec<TopicPartitions<FetchedOffset>> {
-    let offsets = durable.offsets().get(&request.group_id);
-    match request.topics {
-        Some(topics) => topics.into_iter().map(|topic| fetch_topic(offsets, topic)).collect(),
-        None => offsets.into_iter().flat_map(fetch_all).collect(),
+    let OffsetFetch { group_id, topics, require_stable } = request;
+    let committed = durable.offsets().get(&group_id);
+    let pending = durable.pending().groups().get(&group_id).filter(|_| require_stable);
+    let fetch_one = |topic| fetch_topic(committed, pending, topic);
+    match topics {
+        Some(topics) => topics.into_iter().map(fetch_one).collect(),
+        None => committed.into_iter().flat_map(all_partitions).map(fetch_one).collect(),
     }
 }
 
-fn fetch_topic(
-    offsets: Option<&GroupOffsets>,
-    topic: TopicPartitions<i32>,
-) -> TopicPartitions<FetchedOffset> {
-    let stored = offsets.and_then(|offsets| offsets.get(&topic.name));
-    let wanted = topic.id;
-    topic.map(|_, partition| {
-        let offset = stored.and_then(|partitions| partitions.get(&partition));
-        fetched(partition, offset.filter(|offset| is_same_topic(offset.topic_id, wanted)))
-    })
-}
-
-fn fetch_all(offsets: &GroupOffsets) -> impl Iterator<Item = TopicPartitions<FetchedOffset>> {
-    offsets.iter().map(|(name, partitions)| TopicPartitions {
+/// What a request for everything asks for. As in Kafka, that is what is committed: offsets that are only
+/// pending are not among it.
+fn all_partitions(committed: &GroupOffsets) -> impl Iterator<Item = TopicPartitions<i32>> {
+    committed.iter().map(|(name, partitions)| TopicPartitions {
         name: name.clone(),
         id: TopicId::ZERO,
-        partitions: partitions.iter().map(|(p, offset)| fetched(*p, Some(offset))).collect(),
+        partitions: partitions.keys().copied().collect(),
     })
 }
 
-fn fetched(partition: i32, offset: Option<&CommittedOffset>) -> FetchedOffset {
+fn fetch_topic(
+    committed: Option<&GroupOffsets>,
+    pending: Option<&Topics<Vec<PendingOffset>>>,
+    topic: TopicPartitions<i32>,
+) -> TopicPartitions<FetchedOffset> {
+    let committed = committed.and_then(|topics| topics.get(&topic.name));
+    let pending = pending.and_then(|topics| topics.get(&topic.name));
+    let wanted = topic.id;
+    topic.map(|_, partition| {
+        if pending.is_some_and(|partitions| partitions.contains_key(&partition)) {
+            return fetched(partition, None, Err(GroupError::UnstableOffsetCommit));
+        }
+        let offset = committed.and_then(|partitions| partitions.get(&partition));
+        fetched(partition, offset.filter(|offset| is_same_topic(offset.topic_id, wanted)), Ok(()))
+    })
+}
+
+fn fetched(
+    partition: i32,
+    offset: Option<&CommittedOffset>,
+    result: Result<(), GroupError>,
+) -> FetchedOffset {
     FetchedOffset {
         partition,
         offset: offset.map_or(Offset::NONE, |offset| offset.offset),
         leader_epoch: offset.map_or(LeaderEpoch::NONE, |offset| offset.leader_epoch),
         metadata: offset.map(|offset| offset.metadata.clone()).unwrap_or_default(),
-        result: Ok(()),
+        result,
     }
 }
 
 /// An id that is not told is any.
-fn is_same_topic(a: TopicId, b: TopicId) -> bool {
+pub(crate) fn is_same_topic(a: TopicId, b: TopicId) -> bool {
     a.is_zero() || b.is_zero() || a == b
 }
 
-/// Forgets offsets of topics that the group does not read.
-pub(crate) fn delete(
-    group: Option<&ClassicGroup>,
-    request: OffsetDelete,
-    cx: &mut Context,
-) -> Result<Vec<TopicPartitions<PartitionResult>>, GroupError> {
-    match group {
-        Some(group) => group.validate_offset_delete()?,
-        None if cx.durable.knows(&request.group_id) => {}
-        None => return Err(GroupError::GroupIdNotFound),
-    }
-    let group_id = request.group_id;
-    let delete_topic = |topic: TopicPartitions<i32>| {
-        let subscribed = group.is_some_and(|group| group.is_subscribed_to(topic.name.as_str()));
-        topic.map(|name, partition| {
-            let result = if subscribed {
-                Err(GroupError::GroupSubscribedToTopic)
-            } else {
-                forget(&group_id, name, partition, cx);
-                Ok(())
-            };
-            PartitionResult { partition, result }
-        })
-    };
-    Ok(request.topics.into_iter().map(delete_topic).collect())
-}
-
-/// Forgets the offsets of topics that are gone, but not of topics that have taken over their names.
-pub(crate) fn delete_topics(topics: &[DeletedTopic], cx: &mut Context) {
-    let durable = cx.durable;
-    for (group_id, offsets) in durable.offsets() {
-        for topic in topics {
-            let Some(partitions) = offsets.get(&topic.name) else { continue };
-            let gone = partitions.iter().filter(|(_, o)| is_same_topic(o.topic_id, topic.id));
-            for (partition, _) in gone {
-                forget(group_id, &topic.name, *partition, cx);
-            }
-        }
-    }
-}
-
-/// Forgets all offsets of a group.
-pub(crate) fn delete_all(group_id: &GroupId, cx: &mut Context) {
-    let durable = cx.durable;
-    for (topic, partitions) in durable.offsets().get(group_id).into_iter().flatten() {
-        for partition in partitions.keys() {
-            forget(group_id, topic, *partition, cx);
-        }
-    }
-}
-
-/// Writes a tombstone for one offset, if there is an offset.
-pub(crate) fn forget(group_id: &GroupId, topic: &TopicName, partition: i32, cx: &mut Context) {
-    if cx.durable.offset(group_id, topic, partition).is_some() {
-        cx.write_tombstone(&Entry::Offset(offset_key(group_id, topic, partition), None));
-    }
-}
-
-fn offset_key(group_id: &GroupId, topic: &TopicName, partition: i32) -> OffsetKey {
+pub(crate) fn offset_key(group_id: &GroupId, topic: &TopicName, partition: i32) -> OffsetKey {
     OffsetKey { group_id: group_id.clone(), topic: topic.clone(), partition }
 }

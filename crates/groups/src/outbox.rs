@@ -1,6 +1,6 @@
 //! What a step wants done.
 
-use thalweg_coordination::{Record, ReplyTo};
+use thalweg_coordination::{Producer, Record, ReplyTo};
 
 use crate::{GroupId, MemberId, Reply};
 
@@ -10,8 +10,9 @@ use crate::{GroupId, MemberId, Reply};
 /// reads. It must leave after those are durable, and not otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
-    /// To append, in this order. Those of one step belong into one batch if they fit.
-    pub records: Vec<Record>,
+    /// To append, in this order. Those of one step belong into one batch if they fit, but those of
+    /// different transactions, or of none, into different ones.
+    pub records: Vec<Write>,
     /// To send, in this order, once all records so far are durable.
     pub replies: Vec<(ReplyTo, Reply)>,
     /// To log and to count. Nothing depends on them.
@@ -27,6 +28,16 @@ impl Outbox {
     pub(crate) fn reply(&mut self, reply_to: ReplyTo, reply: Reply) {
         self.replies.push((reply_to, reply));
     }
+}
+
+/// A record to append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The record.
+    pub record: Record,
+    /// The producer whose open transaction the record belongs to. It counts from the transaction's end on,
+    /// if that is a commit; one without a transaction counts at once.
+    pub transaction: Option<Producer>,
 }
 
 /// What an operator may want to read in a log, or count.

@@ -20,6 +20,8 @@ pub enum Reply {
     LeaveGroup(Result<Vec<Left>, GroupError>),
     /// What became of each offset, in the order of the request.
     OffsetCommit(Result<Vec<TopicPartitions<PartitionResult>>, GroupError>),
+    /// What became of each offset, in the order of the request.
+    TxnOffsetCommit(Result<Vec<TopicPartitions<PartitionResult>>, GroupError>),
     /// The offsets, in the order of the request.
     OffsetFetch(Result<Vec<TopicPartitions<FetchedOffset>>, GroupError>),
     /// What became of each offset, in the order of the request.

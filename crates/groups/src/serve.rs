@@ -4,8 +4,8 @@ use crate::classic::ClassicGroup;
 use crate::state::CoordinatorState;
 use crate::{
     DeleteGroups, DeletedGroup, GroupError, GroupId, InstanceId, JoinGroup, LeaveGroup, Leaver,
-    Left, NAME_LENGTH_MAX, Now, Outbox, Reply, ReplyTo, Request, Settings, SyncGroup, admin,
-    offsets,
+    Left, NAME_LENGTH_MAX, Now, Outbox, Reply, ReplyTo, Request, Settings, SyncGroup,
+    TxnOffsetCommit, admin, deletion, offsets,
 };
 
 impl CoordinatorState {
@@ -34,12 +34,16 @@ impl CoordinatorState {
                 let group = groups.get_mut(&commit.group_id);
                 Reply::OffsetCommit(offsets::commit(group, commit, cx))
             }),
+            Request::TxnOffsetCommit(request) => self.decide(now, out, |groups, cx| {
+                let group = groups.get(&request.commit.group_id);
+                Reply::TxnOffsetCommit(offsets::commit_within(group, request, cx))
+            }),
             Request::OffsetFetch(fetch) => {
                 Reply::OffsetFetch(Ok(offsets::fetch(fetch, self.durable())))
             }
             Request::OffsetDelete(delete) => self.decide(now, out, |groups, cx| {
                 let group = groups.get(&delete.group_id);
-                Reply::OffsetDelete(offsets::delete(group, delete, cx))
+                Reply::OffsetDelete(deletion::delete(group, delete, cx))
             }),
             Request::DescribeGroups(describe) => {
                 Reply::DescribeGroups(Ok(admin::describe(&self.groups, describe, self.durable())))
@@ -136,6 +140,10 @@ fn validate(request: &Request, settings: &Settings) -> Result<(), GroupError> {
         Request::LeaveGroup(leave) => validate_named(&leave.group_id),
         Request::OffsetDelete(delete) => validate_named(&delete.group_id),
         Request::OffsetCommit(commit) => validate_lengths([commit.group_id.as_str()]),
+        Request::TxnOffsetCommit(TxnOffsetCommit { commit, .. }) => {
+            validate_named(&commit.group_id)?;
+            validate_lengths([commit.group_id.as_str()])
+        }
         Request::OffsetFetch(_)
         | Request::DescribeGroups(_)
         | Request::ListGroups(_)

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use thalweg_coordination::Timers;
+use thalweg_coordination::{Outcome, Timers};
+use thalweg_types::ProducerId;
 
 use crate::classic::ClassicGroup;
 use crate::context::Context;
 use crate::durable::DurableState;
 use crate::timer::Timer;
-use crate::{GroupError, GroupId, Input, Millis, Now, Outbox, Record, Settings, expiry, offsets};
+use crate::{
+    GroupError, GroupId, Input, Millis, Now, Outbox, Record, Settings, Write, deletion, expiry,
+};
 
 /// The groups of the classic protocol.
 pub(crate) type Groups = BTreeMap<GroupId, ClassicGroup>;
@@ -44,11 +47,18 @@ impl CoordinatorState {
         }
     }
 
-    /// Makes a record of the partition so: the only change of durable state. On loading the driver calls
-    /// it for each record in order; afterwards [`step`](Self::step) does, for its own records. A record
+    /// Makes a record of the partition so: durable state changes by this and [`replay_end`](Self::replay_end)
+    /// only. On loading the driver calls it for each record in order, with the producer of its batch if
+    /// that is one of a transaction; afterwards [`step`](Self::step) does, for its own records. A record
     /// that is not understood is counted and skipped.
-    pub fn replay(&mut self, record: &Record) {
-        self.durable.replay(record);
+    pub fn replay(&mut self, record: &Record, transaction: Option<ProducerId>) {
+        self.durable.replay(record, transaction);
+    }
+
+    /// Makes a transaction marker of the partition so. On loading the driver calls it for each, in the
+    /// order of the log; afterwards [`Input::TransactionEnded`] does. Most producers have nothing here.
+    pub fn replay_end(&mut self, producer: ProducerId, outcome: Outcome) {
+        self.durable.end(producer, outcome);
     }
 
     /// When to step [`Input::Timeout`], if ever. Changes with every step.
@@ -72,8 +82,9 @@ impl CoordinatorState {
                 out.reply(reply_to, request.refusal(GroupError::CoordinatorLoadInProgress));
             }
             Input::TopicsDeleted(topics) => {
-                self.decide(now, out, |_, cx| offsets::delete_topics(&topics, cx));
+                self.decide(now, out, |_, cx| deletion::delete_topics(&topics, cx));
             }
+            Input::TransactionEnded { producer, outcome } => self.replay_end(producer, outcome),
             Input::Timeout => self.on_timeout(now, out),
         }
     }
@@ -147,7 +158,9 @@ impl CoordinatorState {
         let held: usize = self.groups.values().map(ClassicGroup::bytes).sum();
         assert_eq!(held, self.members_bytes);
         assert!(self.groups.len() <= self.settings.groups_max.max(self.durable.groups().len()));
-        assert!(self.durable.offset_count() <= self.settings.offsets_max);
+        self.durable.assert_invariants();
+        let offsets = self.durable.offset_count() + self.durable.pending_count();
+        assert!(offsets <= self.settings.offsets_max);
     }
 
     /// Makes a decision, then replays the records that it wrote.
@@ -161,8 +174,8 @@ impl CoordinatorState {
         let (settings, durable, timers) = (&self.settings, &self.durable, &mut self.timers);
         let mut cx = Context { now, settings, durable, timers, out };
         let result = decision(&mut self.groups, &mut cx);
-        for record in out.records.iter().skip(written_before) {
-            self.durable.replay(record);
+        for Write { record, transaction } in out.records.iter().skip(written_before) {
+            self.durable.replay(record, transaction.map(|producer| producer.id));
         }
         result
     }

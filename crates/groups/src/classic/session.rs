@@ -111,20 +111,13 @@ impl ClassicGroup {
         request: &OffsetCommit,
         cx: &mut Context,
     ) -> Result<(), GroupError> {
-        if request.generation < 0 && self.phase == Phase::Empty {
-            // Someone who assigns partitions to itself, or an administrator.
+        if self.is_open_to(request) {
             return Ok(());
         }
-        let is_member = request.generation >= 0
-            || !request.member_id.is_unknown()
-            || request.instance_id.is_some();
-        if !is_member {
+        if !names_member(request) {
             return Err(GroupError::UnknownMemberId);
         }
-        self.validate(&request.member_id, request.instance_id.as_ref())?;
-        if request.generation != self.generation {
-            return Err(GroupError::IllegalGeneration);
-        }
+        self.validate_generation(request)?;
         if self.phase == Phase::Completing {
             // The member does not know yet what it owns in this generation.
             return Err(GroupError::RebalanceInProgress);
@@ -132,4 +125,33 @@ impl ClassicGroup {
         self.refresh_session(&request.member_id, cx);
         Ok(())
     }
+
+    /// Whether the sender may commit within a transaction. Clients that do not know KIP-447 name no member,
+    /// and what a member has read before a rebalance is its own to commit until the next generation is
+    /// assigned. It is no sign of life: the member's consumer gives those.
+    pub fn validate_txn_commit(&self, request: &OffsetCommit) -> Result<(), GroupError> {
+        if self.is_open_to(request) || !names_member(request) {
+            return Ok(());
+        }
+        self.validate_generation(request)
+    }
+
+    /// True if nobody is there and the sender claims no generation: it assigns partitions to itself, or is
+    /// an administrator.
+    fn is_open_to(&self, request: &OffsetCommit) -> bool {
+        request.generation < 0 && self.phase == Phase::Empty
+    }
+
+    fn validate_generation(&self, request: &OffsetCommit) -> Result<(), GroupError> {
+        self.validate(&request.member_id, request.instance_id.as_ref())?;
+        if request.generation == self.generation {
+            Ok(())
+        } else {
+            Err(GroupError::IllegalGeneration)
+        }
+    }
+}
+
+fn names_member(request: &OffsetCommit) -> bool {
+    request.generation >= 0 || !request.member_id.is_unknown() || request.instance_id.is_some()
 }

@@ -42,7 +42,7 @@ pub(crate) enum Entry {
 }
 
 /// Which offset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct OffsetKey {
     pub group_id: GroupId,
     pub topic: TopicName,

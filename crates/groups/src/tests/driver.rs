@@ -1,17 +1,25 @@
 //! A driver that keeps everything in memory and checks the machine after every step.
 
-use std::collections::BTreeMap;
+use thalweg_types::{ProducerId, Timestamp};
 
-use thalweg_types::Timestamp;
-
-use crate::{CoordinatorState, Input, Millis, Now, Outbox, Record, ReplyTo, Request, Settings};
+use super::compaction;
+use crate::{
+    CoordinatorState, Input, Millis, Now, Outbox, Outcome, ReplyTo, Request, Settings, Write,
+};
 
 /// The wall clock at the start of every test.
 pub const EPOCH_MS: i64 = 1_700_000_000_000;
 
+/// What the partition holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Logged {
+    Record(Write),
+    Marker(ProducerId, Outcome),
+}
+
 pub struct Driver {
     pub machine: CoordinatorState,
-    pub log: Vec<Record>,
+    pub log: Vec<Logged>,
     pub unanswered: Vec<ReplyTo>,
     settings: Settings,
     elapsed_ms: u64,
@@ -30,9 +38,12 @@ impl Driver {
             monotonic: Millis(self.elapsed_ms),
             wall: Timestamp(EPOCH_MS + self.elapsed_ms as i64),
         };
+        if let Input::TransactionEnded { producer, outcome } = &input {
+            self.log.push(Logged::Marker(*producer, *outcome));
+        }
         let mut out = Outbox::default();
         self.machine.step(now, input, &mut out);
-        self.log.extend(out.records.iter().cloned());
+        self.log.extend(out.records.iter().cloned().map(Logged::Record));
         for (reply_to, _) in &out.replies {
             let place = self.unanswered.iter().position(|waiting| waiting == reply_to);
             self.unanswered.remove(place.expect("answered once, and only what was asked"));
@@ -75,15 +86,19 @@ impl Driver {
         let live = self.machine.durable();
         assert_eq!(live.skipped(), Default::default(), "the machine wrote what it cannot read");
         assert_eq!(self.replayed(&self.log).durable(), live);
-        let latest: BTreeMap<_, _> = self.log.iter().map(|r| (r.key.clone(), r.clone())).collect();
-        let compacted: Vec<_> = latest.into_values().filter(|r| r.value.is_some()).collect();
-        assert_eq!(self.replayed(&compacted).durable(), live);
+        assert_eq!(self.replayed(&compaction::plain(&self.log)).durable(), live);
+        assert_eq!(self.replayed(&compaction::thorough(&self.log)).durable(), live);
     }
 
-    fn replayed(&self, log: &[Record]) -> CoordinatorState {
+    fn replayed(&self, log: &[Logged]) -> CoordinatorState {
         let mut machine = CoordinatorState::new(self.settings.clone());
-        for record in log {
-            machine.replay(record);
+        for logged in log {
+            match logged {
+                Logged::Record(Write { record, transaction }) => {
+                    machine.replay(record, transaction.map(|producer| producer.id));
+                }
+                Logged::Marker(producer, outcome) => machine.replay_end(*producer, *outcome),
+            }
         }
         machine
     }

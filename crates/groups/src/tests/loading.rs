@@ -44,9 +44,9 @@ fn records_of_others_are_counted_and_skipped() {
     };
     let mut machine = CoordinatorState::new(Settings::default());
     // A record of a KIP-848 group, a version from the future, and half a record.
-    machine.replay(&record(b"\0\x03\0\x01g", b"\0\0\0\0\0\x01"));
-    machine.replay(&record(b"\0\x02\0\x01g", b"\0\x63"));
-    machine.replay(&record(b"\0\x02\0\x01g", b"\0\x03\0\x08consu"));
+    machine.replay(&record(b"\0\x03\0\x01g", b"\0\0\0\0\0\x01"), None);
+    machine.replay(&record(b"\0\x02\0\x01g", b"\0\x63"), None);
+    machine.replay(&record(b"\0\x02\0\x01g", b"\0\x03\0\x08consu"), None);
     assert_eq!(machine.durable().skipped(), Skipped { unknown: 2, malformed: 1 });
     assert!(machine.durable().groups().is_empty());
 }

@@ -308,7 +308,7 @@ impl Clients {
 
     fn observe(&mut self, out: Outbox) {
         // A group without members and offsets may be forgotten, and its generations start anew.
-        if out.records.iter().any(|record| record.value.is_none()) {
+        if out.records.iter().any(|write| write.record.value.is_none()) {
             self.protocols.clear();
         }
         for (reply_to, reply) in out.replies {

@@ -106,8 +106,8 @@ fn write_outbox(out: &Outbox, effects: &mut String) {
     for event in &out.events {
         format::write_event(event, effects);
     }
-    for record in &out.records {
-        format::write_record(record, effects);
+    for write in &out.records {
+        format::write_record(write, effects);
     }
     for (reply_to, reply) in &out.replies {
         write!(effects, "#{} ", reply_to.0).unwrap();

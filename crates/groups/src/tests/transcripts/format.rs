@@ -6,10 +6,11 @@ use bytes::Bytes;
 use thalweg_types::{LeaderEpoch, Timestamp, TopicId};
 
 use super::super::driver::EPOCH_MS;
+use crate::pending::PendingOffset;
 use crate::record::Entry;
 use crate::{
     CommittedOffset, DescribedGroup, DurableState, Event, FetchedOffset, GroupError, GroupMetadata,
-    InstanceId, Joined, PartitionResult, Record, Reply, TopicPartitions,
+    InstanceId, Joined, PartitionResult, Reply, TopicPartitions, Write as Written,
 };
 
 pub fn write_event(event: &Event, f: &mut String) {
@@ -34,8 +35,11 @@ pub fn write_event(event: &Event, f: &mut String) {
     .unwrap();
 }
 
-pub fn write_record(record: &Record, f: &mut String) {
-    match Entry::decode(record).unwrap() {
+pub fn write_record(write: &Written, f: &mut String) {
+    if let Some(producer) = write.transaction {
+        write!(f, "{producer} ").unwrap();
+    }
+    match Entry::decode(&write.record).unwrap() {
         Entry::Offset(key, value) => {
             write!(f, "record offset {} {}:{} = ", key.group_id, key.topic, key.partition).unwrap();
             match value {
@@ -63,6 +67,20 @@ pub fn write_durable(durable: &DurableState, f: &mut String) {
                 write!(f, "offset {id} {topic}:{partition} = ").unwrap();
                 write_offset(offset, f);
                 f.push('\n');
+            }
+        }
+    }
+    for (id, topics) in durable.pending().groups() {
+        for (topic, partitions) in topics {
+            for (partition, waiting) in partitions {
+                for PendingOffset { producer, offset } in waiting {
+                    write!(f, "pending {id} {topic}:{partition} of {producer} = ").unwrap();
+                    match offset {
+                        Some(offset) => write_offset(offset, f),
+                        None => f.push_str("overtaken"),
+                    }
+                    f.push('\n');
+                }
             }
         }
     }
@@ -127,6 +145,7 @@ pub fn write_reply(reply: &Reply, f: &mut String) {
             f.push('\n');
         }
         Reply::OffsetCommit(Ok(topics)) => write_results("commit", topics, f),
+        Reply::TxnOffsetCommit(Ok(topics)) => write_results("txn commit", topics, f),
         Reply::OffsetDelete(Ok(topics)) => write_results("forget", topics, f),
         Reply::OffsetFetch(Ok(topics)) => write_fetched(topics, f),
         Reply::DescribeGroups(Ok(groups)) => {
@@ -153,6 +172,7 @@ pub fn write_reply(reply: &Reply, f: &mut String) {
         }
         Reply::LeaveGroup(Err(error))
         | Reply::OffsetCommit(Err(error))
+        | Reply::TxnOffsetCommit(Err(error))
         | Reply::OffsetDelete(Err(error))
         | Reply::OffsetFetch(Err(error))
         | Reply::DescribeGroups(Err(error))
@@ -193,8 +213,12 @@ fn write_fetched(topics: &[TopicPartitions<FetchedOffset>], f: &mut String) {
     f.push_str("fetch:");
     for topic in topics {
         for fetched in &topic.partitions {
-            let FetchedOffset { partition, offset, leader_epoch, metadata, .. } = fetched;
-            write!(f, " {}:{partition}={offset}@{leader_epoch}~{metadata};", topic.name).unwrap();
+            let FetchedOffset { partition, offset, leader_epoch, metadata, result } = fetched;
+            write!(f, " {}:{partition}={offset}@{leader_epoch}~{metadata}", topic.name).unwrap();
+            if let Err(error) = result {
+                write!(f, " {error:?}").unwrap();
+            }
+            f.push(';');
         }
     }
     f.push('\n');

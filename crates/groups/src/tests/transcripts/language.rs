@@ -9,7 +9,9 @@
 //! beat GROUP MEMBER GENERATION for N(s|m|h|d)       heartbeats every five minutes; only what else happens is shown
 //! leave GROUP MEMBER[/INSTANCE]… [reason=R]         `-` for no member id
 //! commit GROUP TOPIC[/ID]:PARTITION=OFFSET[@EPOCH][~METADATA]… [member=M] [gen=N] [instance=I] [retention=MS] [v=N]
-//! fetch GROUP [TOPIC[/ID]:PARTITION…]
+//! txn PRODUCER@EPOCH commit GROUP …      the same within a transaction
+//! end PRODUCER commit|abort             its marker
+//! fetch GROUP [TOPIC[/ID]:PARTITION…] [stable=no]
 //! forget GROUP TOPIC:PARTITION…         OffsetDelete
 //! describe GROUP… [v=N]
 //! list [states=S,…] [types=T,…]
@@ -25,13 +27,14 @@
 use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use thalweg_types::{LeaderEpoch, Offset, TopicId, TopicName};
+use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId, TopicName};
 use uuid::Uuid;
 
 use crate::{
     CommitPartition, DeleteGroups, DeletedTopic, DescribeGroups, GroupId, Heartbeat, Input,
     InstanceId, JoinGroup, LeaveGroup, Leaver, ListGroups, MemberId, OffsetCommit, OffsetDelete,
-    OffsetFetch, Protocol, Request, Settings, SyncGroup, TopicPartitions,
+    OffsetFetch, Outcome, Producer, Protocol, Request, Settings, SyncGroup, TopicPartitions,
+    TxnOffsetCommit,
 };
 
 pub enum Command {
@@ -49,7 +52,7 @@ struct Words<'a> {
     plain: Vec<&'a str>,
 }
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "client",
     "member",
     "instance",
@@ -63,6 +66,7 @@ const NAMES: [&str; 16] = [
     "assign",
     "gen",
     "retention",
+    "stable",
     "states",
     "types",
     "uuid",
@@ -129,6 +133,18 @@ impl Command {
             "beat" => Self::Beat(heartbeat(&words), duration_ms(words.plain[4])),
             "leave" => Self::Request(Request::LeaveGroup(leave(&words))),
             "commit" => Self::Request(Request::OffsetCommit(commit(&words))),
+            "txn" => Self::Request(Request::TxnOffsetCommit(TxnOffsetCommit {
+                producer: producer(words.plain[0]),
+                commit: commit(&Words { plain: words.plain[2..].to_vec(), named: words.named }),
+            })),
+            "end" => Self::Input(Input::TransactionEnded {
+                producer: ProducerId(words.plain[0].parse().unwrap()),
+                outcome: match words.plain[1] {
+                    "commit" => Outcome::Commit,
+                    "abort" => Outcome::Abort,
+                    other => panic!("unknown outcome {other}"),
+                },
+            }),
             "fetch" => Self::Request(Request::OffsetFetch(fetch(&words))),
             "forget" => {
                 let topics = words.plain[1..].iter().map(|word| partition(word)).collect();
@@ -247,12 +263,17 @@ fn commit(words: &Words) -> OffsetCommit {
     }
 }
 
+fn producer(word: &str) -> Producer {
+    let (id, epoch) = word.split_once('@').unwrap();
+    Producer::new(ProducerId(id.parse().unwrap()), ProducerEpoch(epoch.parse().unwrap()))
+}
+
 fn fetch(words: &Words) -> OffsetFetch {
     let topics: Vec<_> = words.plain[1..].iter().map(|word| partition(word)).collect();
     OffsetFetch {
         group_id: words.group(),
         topics: (!topics.is_empty()).then_some(topics),
-        require_stable: true,
+        require_stable: words.text("stable", "yes") == "yes",
     }
 }
 

@@ -1,0 +1,77 @@
+//! What compaction may leave of a log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use thalweg_types::ProducerId;
+
+use super::driver::Logged;
+use crate::{Outcome, Write};
+
+/// Leaves transactions alone. So it keeps the tombstones of what they have written.
+pub fn plain(log: &[Logged]) -> Vec<Logged> {
+    let newest = newest(log, |_, write| write.transaction.is_none());
+    let mut in_transactions = BTreeSet::new();
+    let stays = |(place, logged): (usize, &Logged)| match logged {
+        Logged::Record(Write { record, transaction: Some(_) }) => {
+            in_transactions.insert(record.key.clone());
+            Some(logged.clone())
+        }
+        Logged::Record(Write { record, transaction: None }) => {
+            let has_effect = record.value.is_some() || in_transactions.contains(&record.key);
+            (has_effect && newest[&record.key] == place).then(|| logged.clone())
+        }
+        Logged::Marker(..) => Some(logged.clone()),
+    };
+    log.iter().enumerate().filter_map(stays).collect()
+}
+
+/// Before the first record of an open transaction, leaves the latest of each key that counts.
+pub fn thorough(log: &[Logged]) -> Vec<Logged> {
+    let outcomes = outcomes(log);
+    let is_open = |(place, logged): (usize, &Logged)| match logged {
+        Logged::Record(write) => write.transaction.is_some() && !outcomes.contains_key(&place),
+        Logged::Marker(..) => false,
+    };
+    let end = log.iter().enumerate().position(is_open).unwrap_or(log.len());
+    let (settled, unsettled) = log.split_at(end);
+    let newest = newest(settled, |place, write| {
+        write.transaction.is_none() || outcomes[&place] == Outcome::Commit
+    });
+    let stays = |(place, logged): &(usize, &Logged)| match logged {
+        Logged::Record(Write { record, .. }) => {
+            record.value.is_some() && newest.get(&record.key) == Some(place)
+        }
+        Logged::Marker(..) => true,
+    };
+    let settled = settled.iter().enumerate().filter(stays).map(|(_, logged)| logged.clone());
+    settled.chain(unsettled.iter().cloned()).collect()
+}
+
+/// Where the latest record of each key is, among those that are asked for.
+fn newest(log: &[Logged], counts: impl Fn(usize, &Write) -> bool) -> BTreeMap<Bytes, usize> {
+    let key = |(place, logged): (usize, &Logged)| match logged {
+        Logged::Record(write) if counts(place, write) => Some((write.record.key.clone(), place)),
+        _ => None,
+    };
+    log.iter().enumerate().filter_map(key).collect()
+}
+
+/// How the transaction of each record ended, if it has.
+fn outcomes(log: &[Logged]) -> BTreeMap<usize, Outcome> {
+    let mut open: BTreeMap<ProducerId, Vec<usize>> = BTreeMap::new();
+    let mut outcomes = BTreeMap::new();
+    for (place, logged) in log.iter().enumerate() {
+        match logged {
+            Logged::Record(Write { transaction: Some(producer), .. }) => {
+                open.entry(producer.id).or_default().push(place);
+            }
+            Logged::Record(_) => {}
+            Logged::Marker(producer, outcome) => {
+                let ended = open.remove(producer).unwrap_or_default();
+                outcomes.extend(ended.into_iter().map(|place| (place, *outcome)));
+            }
+        }
+    }
+    outcomes
+}
