@@ -1,4 +1,4 @@
-//! What compaction may leave of a log.
+//! What compaction may leave of a log: behind the first record of an open transaction, everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,31 +10,28 @@ use crate::{Outcome, Write};
 
 /// Leaves transactions alone. So it keeps the tombstones of what they have written.
 pub fn plain(log: &[Logged]) -> Vec<Logged> {
-    let newest = newest(log, |_, write| write.transaction.is_none());
+    let (settled, unsettled) = split(log, &outcomes(log));
+    let newest = newest(settled, |_, write| write.transaction.is_none());
     let mut in_transactions = BTreeSet::new();
-    let stays = |(place, logged): (usize, &Logged)| match logged {
+    let stays = |(place, logged): &(usize, &Logged)| match logged {
         Logged::Record(Write { record, transaction: Some(_) }) => {
             in_transactions.insert(record.key.clone());
-            Some(logged.clone())
+            true
         }
         Logged::Record(Write { record, transaction: None }) => {
             let has_effect = record.value.is_some() || in_transactions.contains(&record.key);
-            (has_effect && newest[&record.key] == place).then(|| logged.clone())
+            has_effect && newest[&record.key] == *place
         }
-        Logged::Marker(..) => Some(logged.clone()),
+        Logged::Marker(..) => true,
     };
-    log.iter().enumerate().filter_map(stays).collect()
+    let settled = settled.iter().enumerate().filter(stays).map(|(_, logged)| logged);
+    settled.chain(unsettled).cloned().collect()
 }
 
-/// Before the first record of an open transaction, leaves the latest of each key that counts.
+/// Leaves the latest of each key that counts.
 pub fn thorough(log: &[Logged]) -> Vec<Logged> {
     let outcomes = outcomes(log);
-    let is_open = |(place, logged): (usize, &Logged)| match logged {
-        Logged::Record(write) => write.transaction.is_some() && !outcomes.contains_key(&place),
-        Logged::Marker(..) => false,
-    };
-    let end = log.iter().enumerate().position(is_open).unwrap_or(log.len());
-    let (settled, unsettled) = log.split_at(end);
+    let (settled, unsettled) = split(log, &outcomes);
     let newest = newest(settled, |place, write| {
         write.transaction.is_none() || outcomes[&place] == Outcome::Commit
     });
@@ -44,8 +41,20 @@ pub fn thorough(log: &[Logged]) -> Vec<Logged> {
         }
         Logged::Marker(..) => true,
     };
-    let settled = settled.iter().enumerate().filter(stays).map(|(_, logged)| logged.clone());
-    settled.chain(unsettled.iter().cloned()).collect()
+    let settled = settled.iter().enumerate().filter(stays).map(|(_, logged)| logged);
+    settled.chain(unsettled).cloned().collect()
+}
+
+/// The log before and from the first record of an open transaction.
+fn split<'a>(
+    log: &'a [Logged],
+    outcomes: &BTreeMap<usize, Outcome>,
+) -> (&'a [Logged], &'a [Logged]) {
+    let is_open = |(place, logged): (usize, &Logged)| match logged {
+        Logged::Record(write) => write.transaction.is_some() && !outcomes.contains_key(&place),
+        Logged::Marker(..) => false,
+    };
+    log.split_at(log.iter().enumerate().position(is_open).unwrap_or(log.len()))
 }
 
 /// Where the latest record of each key is, among those that are asked for.

@@ -74,8 +74,9 @@ impl Driver {
         happened
     }
 
-    /// Drops the machine and loads another from the log.
-    pub fn crash(&mut self) -> Outbox {
+    /// Drops the machine and loads another from the first `durable` entries of the log.
+    pub fn crash(&mut self, durable: usize) -> Outbox {
+        self.log.truncate(durable);
         self.unanswered.clear();
         self.machine = self.replayed(&self.log);
         self.step(Input::Loaded)

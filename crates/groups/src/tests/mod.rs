@@ -3,5 +3,6 @@
 mod compaction;
 mod driver;
 mod loading;
+mod model;
 mod properties;
 mod transcripts;

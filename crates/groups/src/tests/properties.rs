@@ -7,17 +7,25 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use thalweg_types::{LeaderEpoch, Offset, TopicId, TopicName};
+use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId, TopicName};
+use uuid::Uuid;
 
 use super::driver::Driver;
+use super::model::{Key, Offsets};
 use crate::{
-    CommitPartition, DeleteGroups, DeletedTopic, GroupId, Heartbeat, Input, InstanceId, JoinGroup,
-    LeaveGroup, Leaver, MemberId, OffsetCommit, OffsetDelete, Outbox, Protocol, Reply, ReplyTo,
-    Request, Settings, SyncGroup, TopicPartitions,
+    CommitPartition, DeleteGroups, DeletedTopic, GroupError, GroupId, Heartbeat, Input, InstanceId,
+    JoinGroup, LeaveGroup, Leaver, MemberId, OffsetCommit, OffsetDelete, OffsetFetch, Outbox,
+    Outcome, Producer, Protocol, Reply, ReplyTo, Request, Settings, SyncGroup, TopicPartitions,
+    TxnOffsetCommit,
 };
 
 /// Longer than any session, any wait for members and any wait for assignments, one after the other.
 const LONG_ENOUGH_MS: u64 = 600_000;
+
+/// How long offsets are kept.
+const DAY_MS: u64 = 86_400_000;
+const OFFSETS_MAX: usize = 5;
+const PARTITIONS: i32 = 4;
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -45,11 +53,19 @@ enum Action {
         group: u8,
         member: u8,
     },
+    /// Within a transaction, if there is a producer.
     Commit {
         group: u8,
         member: Option<u8>,
+        producer: Option<i64>,
         partition: i32,
         offset: i64,
+        topic_id: u8,
+    },
+    /// The transaction of a producer ends.
+    End {
+        producer: i64,
+        outcome: Outcome,
     },
     Forget {
         group: u8,
@@ -58,9 +74,17 @@ enum Action {
     Delete {
         group: u8,
     },
-    Gone,
+    /// An incarnation of the topic is deleted, or all of them.
+    Gone {
+        topic_id: u8,
+    },
     Advance(u64),
-    Crash,
+    /// Everything expires that may.
+    Age,
+    /// What the last steps have written is lost, and their replies with it.
+    Crash {
+        lost_steps: usize,
+    },
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -80,15 +104,32 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(group, member)| Action::Heartbeat { group, member }),
         2 => (group.clone(), member.clone())
             .prop_map(|(group, member)| Action::Leave { group, member }),
-        3 => (group.clone(), some(member.clone()), 0..4i32, 0..100i64).prop_map(
-            |(group, member, partition, offset)| Action::Commit { group, member, partition, offset }
-        ),
-        1 => (group.clone(), 0..4i32).prop_map(|(group, partition)| Action::Forget { group, partition }),
+        8 => commit(),
+        4 => (0..3i64, prop_oneof![3 => Just(Outcome::Commit), 1 => Just(Outcome::Abort)])
+            .prop_map(|(producer, outcome)| Action::End { producer, outcome }),
+        1 => (group.clone(), 0..PARTITIONS).prop_map(|(group, partition)| Action::Forget { group, partition }),
         1 => group.clone().prop_map(|group| Action::Delete { group }),
-        1 => Just(Action::Gone),
+        1 => (0..3u8).prop_map(|topic_id| Action::Gone { topic_id }),
         6 => prop_oneof![0..20u64, 1_000..12_000u64, Just(60_000)].prop_map(Action::Advance),
-        1 => Just(Action::Crash),
+        1 => Just(Action::Age),
+        2 => (0..4usize).prop_map(|lost_steps| Action::Crash { lost_steps }),
     ]
+}
+
+fn commit() -> impl Strategy<Value = Action> {
+    let member = proptest::option::of(0..6u8);
+    let producer = proptest::option::weighted(0.7, 0..3i64);
+    let topic_id = prop_oneof![2 => Just(0u8), 1 => 1..3u8];
+    (0..2u8, member, producer, 0..PARTITIONS, 0..100i64, topic_id).prop_map(
+        |(group, member, producer, partition, offset, topic_id)| Action::Commit {
+            group,
+            member,
+            producer,
+            partition,
+            offset,
+            topic_id,
+        },
+    )
 }
 
 /// What clients remember.
@@ -102,7 +143,9 @@ struct Clients {
     /// What each generation was told to follow, since the last time that generations may start anew.
     protocols: BTreeMap<(GroupId, i32), Option<Arc<str>>>,
     joins: BTreeMap<ReplyTo, (GroupId, Option<InstanceId>)>,
-    offsets: BTreeMap<(GroupId, i32), i64>,
+    offsets: Offsets,
+    /// How long the log was after each step, and what had been acknowledged.
+    history: Vec<(usize, Offsets)>,
     uuids: u64,
 }
 
@@ -114,12 +157,24 @@ fn topic() -> TopicName {
     TopicName::new("t").unwrap()
 }
 
+fn topic_id(number: u8) -> TopicId {
+    TopicId(Uuid::from_u128(number.into()))
+}
+
+/// Partitions as a request names them.
+fn partitions(partitions: impl IntoIterator<Item = i32>) -> Vec<TopicPartitions<i32>> {
+    let partitions = partitions.into_iter().collect();
+    vec![TopicPartitions { name: topic(), id: TopicId::ZERO, partitions }]
+}
+
 impl Clients {
     fn new() -> Self {
         let settings = Settings {
             group_size_max: 3,
             groups_max: 2,
-            offsets_max: 5,
+            offsets_max: OFFSETS_MAX,
+            offsets_retention_ms: DAY_MS as i64,
+            offsets_retention_check_interval_ms: DAY_MS as i32 / 4,
             members_bytes_max: 4_000,
             record_bytes_max: 400,
             new_member_join_timeout_ms: 30_000,
@@ -129,7 +184,8 @@ impl Clients {
         driver.step(Input::Loaded);
         let (known, instances, syncs) = Default::default();
         let (protocols, joins, offsets) = Default::default();
-        Self { driver, known, instances, syncs, protocols, joins, offsets, uuids: 0 }
+        let history = Vec::new();
+        Self { driver, known, instances, syncs, protocols, joins, offsets, history, uuids: 0 }
     }
 
     fn member(&self, group: &GroupId, index: u8) -> (MemberId, i32) {
@@ -166,31 +222,49 @@ impl Clients {
                 let members = vec![Leaver { member_id, instance_id, reason: None }];
                 self.request(Request::LeaveGroup(LeaveGroup { group_id, members }));
             }
-            Action::Commit { group, member, partition, offset } => {
-                self.commit(group_id(group), member, partition, offset);
+            Action::Commit { .. } => self.commit(action),
+            Action::End { producer, outcome } => {
+                let producer = ProducerId(producer);
+                self.offsets.end(producer, outcome);
+                let out = self.driver.step(Input::TransactionEnded { producer, outcome });
+                assert!(out.is_empty(), "the end of a transaction caused something");
             }
             Action::Forget { group, partition } => self.forget(group_id(group), partition),
             Action::Delete { group } => self.delete(&group_id(group)),
-            Action::Gone => {
-                let topics = vec![DeletedTopic { name: topic(), id: TopicId::ZERO }];
+            Action::Gone { topic_id: number } => {
+                let topics = vec![DeletedTopic { name: topic(), id: topic_id(number) }];
                 let out = self.driver.step(Input::TopicsDeleted(topics));
-                self.offsets.clear();
+                self.offsets.forget_topic(topic_id(number));
                 self.observe(out);
             }
-            Action::Advance(duration_ms) => {
-                for (_, out) in self.driver.advance(duration_ms) {
-                    self.observe(out);
-                }
+            Action::Advance(duration_ms) => self.advance(duration_ms),
+            Action::Age => {
+                self.offsets.age();
+                self.advance(2 * DAY_MS);
+                let left = self.driver.machine.durable().groups().keys();
+                left.for_each(|id| assert!(self.offsets.is_waited_for(id), "{id} is left"));
             }
-            Action::Crash => {
-                let out = self.driver.crash();
-                self.syncs.clear();
-                self.joins.clear();
-                self.protocols.clear();
-                self.observe(out);
-            }
+            Action::Crash { lost_steps } => self.crash(lost_steps),
         }
         self.assert_offsets();
+        self.history.push((self.driver.log.len(), self.offsets.clone()));
+    }
+
+    fn advance(&mut self, duration_ms: u64) {
+        for (_, out) in self.driver.advance(duration_ms) {
+            self.observe(out);
+        }
+    }
+
+    fn crash(&mut self, lost_steps: usize) {
+        self.history.truncate(self.history.len().saturating_sub(lost_steps));
+        let (durable, offsets) = self.history.last().cloned().unwrap_or_default();
+        let out = self.driver.crash(durable);
+        self.offsets = offsets;
+        self.syncs.clear();
+        self.joins.clear();
+        self.protocols.clear();
+        self.observe(out);
     }
 
     fn join(
@@ -252,7 +326,13 @@ impl Clients {
         self.observe(out);
     }
 
-    fn commit(&mut self, group_id: GroupId, member: Option<u8>, partition: i32, offset: i64) {
+    fn commit(&mut self, action: &Action) {
+        let Action::Commit { group, member, producer, partition, offset, topic_id: number } =
+            *action
+        else {
+            return;
+        };
+        let (group_id, id) = (group_id(group), topic_id(number));
         let (member_id, generation) = match member {
             Some(index) => self.member(&group_id, index),
             None => (MemberId::default(), -1),
@@ -270,26 +350,36 @@ impl Clients {
             member_id,
             retention_ms: None,
             reports_missing_group: true,
-            topics: vec![TopicPartitions { name: topic(), id: TopicId::ZERO, partitions }],
+            topics: vec![TopicPartitions { name: topic(), id, partitions }],
         };
-        let (_, out) = self.driver.request(Request::OffsetCommit(request));
-        if let Reply::OffsetCommit(Ok(topics)) = &out.replies[0].1
-            && topics[0].partitions[0].result.is_ok()
+        let producer = producer.map(ProducerId);
+        let request = match producer {
+            Some(id) => Request::TxnOffsetCommit(TxnOffsetCommit {
+                producer: Producer::new(id, ProducerEpoch(0)),
+                commit: request,
+            }),
+            None => Request::OffsetCommit(request),
+        };
+        let (_, out) = self.driver.request(request);
+        if let Reply::OffsetCommit(Ok(topics)) | Reply::TxnOffsetCommit(Ok(topics)) =
+            &out.replies[0].1
         {
-            self.offsets.insert((group_id, partition), offset);
+            match topics[0].partitions[0].result {
+                Ok(()) => self.offsets.commit((group_id, partition), producer, offset, id),
+                Err(_) => assert!(self.offsets.count() >= OFFSETS_MAX, "refused in spite of room"),
+            }
         }
         self.observe(out);
     }
 
     fn forget(&mut self, group_id: GroupId, partition: i32) {
-        let partitions = vec![partition];
-        let topics = vec![TopicPartitions { name: topic(), id: TopicId::ZERO, partitions }];
+        let topics = partitions([partition]);
         let request = OffsetDelete { group_id: group_id.clone(), topics };
         let (_, out) = self.driver.request(Request::OffsetDelete(request));
         if let Reply::OffsetDelete(Ok(topics)) = &out.replies[0].1
             && topics[0].partitions[0].result.is_ok()
         {
-            self.offsets.remove(&(group_id, partition));
+            self.offsets.forget_partition(&(group_id, partition));
         }
         self.observe(out);
     }
@@ -300,7 +390,7 @@ impl Clients {
         if let Reply::DeleteGroups(Ok(groups)) = &out.replies[0].1
             && groups[0].result.is_ok()
         {
-            self.offsets.retain(|(id, _), _| id != group_id);
+            self.offsets.forget_group(group_id);
             self.protocols.clear();
         }
         self.observe(out);
@@ -358,12 +448,35 @@ impl Clients {
     }
 
     /// What was acknowledged is there, and nothing else.
-    fn assert_offsets(&self) {
+    fn assert_offsets(&mut self) {
         let stored = self.driver.machine.durable().offsets().iter().flat_map(|(group, topics)| {
             let partitions = topics.values().flatten();
             partitions.map(|(partition, offset)| ((group.clone(), *partition), offset.offset.0))
         });
-        assert_eq!(stored.collect::<BTreeMap<_, _>>(), self.offsets);
+        let stored: BTreeMap<Key, i64> = stored.collect();
+        self.offsets.expire(&stored);
+        assert_eq!(stored, self.offsets.committed());
+        self.assert_fetched("g", &stored);
+        self.assert_fetched("h", &stored);
+    }
+
+    /// Stable offsets are told unless a transaction may change them.
+    fn assert_fetched(&mut self, group_id: &str, stored: &BTreeMap<Key, i64>) {
+        let topics = Some(partitions(0..PARTITIONS));
+        let fetch = OffsetFetch { group_id: group_id.into(), topics, require_stable: true };
+        let (_, out) = self.driver.request(Request::OffsetFetch(fetch));
+        let Reply::OffsetFetch(Ok(topics)) = &out.replies[0].1 else {
+            panic!("offsets are always told");
+        };
+        for fetched in &topics[0].partitions {
+            let key = (group_id.into(), fetched.partition);
+            let expected = if self.offsets.is_unstable(&key) {
+                Err(GroupError::UnstableOffsetCommit)
+            } else {
+                Ok(stored.get(&key).copied().unwrap_or(-1))
+            };
+            assert_eq!(fetched.result.map(|()| fetched.offset.0), expected, "{key:?}");
+        }
     }
 }
 

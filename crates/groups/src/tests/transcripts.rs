@@ -85,7 +85,7 @@ fn execute(driver: &mut Driver, line: &str, effects: &mut String) {
         }
         Command::Crash => {
             let lost: Vec<_> = driver.unanswered.iter().map(|r| format!("#{}", r.0)).collect();
-            let out = driver.crash();
+            let out = driver.crash(driver.log.len());
             writeln!(effects, "lost: {}", lost.join(" ")).unwrap();
             write_outbox(&out, effects);
         }
