@@ -1,10 +1,11 @@
 //! What happens before a machine is loaded, and what it makes of records that are not its own.
 
 use bytes::Bytes;
+use thalweg_types::ProducerId;
 
 use crate::{
-    CoordinatorState, GroupError, Heartbeat, Input, ListGroups, Now, Outbox, Record, Reply,
-    ReplyTo, Request, Settings, Skipped,
+    CoordinatorState, GroupError, Heartbeat, Input, ListGroups, Now, Outbox, Outcome, Record,
+    Reply, ReplyTo, Request, Settings, Skipped,
 };
 
 fn ask(machine: &mut CoordinatorState, request: Request) -> Reply {
@@ -49,4 +50,28 @@ fn records_of_others_are_counted_and_skipped() {
     machine.replay(&record(b"\0\x02\0\x01g", b"\0\x03\0\x08consu"), None);
     assert_eq!(machine.durable().skipped(), Skipped { unknown: 2, malformed: 1 });
     assert!(machine.durable().groups().is_empty());
+}
+
+/// Nobody writes other records than commits into transactions. If they counted before the end, or at all,
+/// they would not survive compaction as they are.
+#[test]
+fn within_transactions_nothing_but_commits_is_understood() {
+    let record = |key: &'static [u8], value: Option<&'static [u8]>| Record {
+        key: Bytes::from_static(key),
+        value: value.map(Bytes::from_static),
+    };
+    let offset_key = b"\0\x01\0\x01g\0\x01t\0\0\0\0";
+    let offset = b"\0\x02\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\0\0\x01";
+    let group = b"\0\x03\0\0\0\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0";
+    let mut machine = CoordinatorState::new(Settings::default());
+    machine.replay(&record(offset_key, Some(offset)), None);
+    machine.replay(&record(offset_key, None), Some(ProducerId(7)));
+    machine.replay(&record(b"\0\x02\0\x01g", Some(group)), Some(ProducerId(7)));
+    machine.replay(&record(b"\0\x02\0\x01g", None), Some(ProducerId(7)));
+    machine.replay_end(ProducerId(7), Outcome::Commit);
+    assert_eq!(machine.durable().skipped(), Skipped { unknown: 0, malformed: 3 });
+    assert!(machine.durable().groups().is_empty());
+    assert_eq!(machine.durable().offset_count(), 1);
+    machine.replay(&record(b"\0\x02\0\x01g", Some(group)), None);
+    assert_eq!(machine.durable().groups().len(), 1);
 }

@@ -1,6 +1,8 @@
 //! Random inputs. What has to hold whatever happens is checked by the driver after every step; here is
 //! what needs a memory of requests and replies.
 
+mod action;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,12 +12,14 @@ use proptest::prelude::*;
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId, TopicName};
 use uuid::Uuid;
 
+use action::{Action, action};
+
 use super::driver::Driver;
 use super::model::{Key, Offsets};
 use crate::{
     CommitPartition, DeleteGroups, DeletedTopic, GroupError, GroupId, Heartbeat, Input, InstanceId,
     JoinGroup, LeaveGroup, Leaver, MemberId, OffsetCommit, OffsetDelete, OffsetFetch, Outbox,
-    Outcome, Producer, Protocol, Reply, ReplyTo, Request, Settings, SyncGroup, TopicPartitions,
+    Producer, Protocol, Reply, ReplyTo, Request, Settings, SyncGroup, TopicPartitions,
     TxnOffsetCommit,
 };
 
@@ -26,111 +30,6 @@ const LONG_ENOUGH_MS: u64 = 600_000;
 const DAY_MS: u64 = 86_400_000;
 const OFFSETS_MAX: usize = 5;
 const PARTITIONS: i32 = 4;
-
-#[derive(Clone, Debug)]
-enum Action {
-    Join {
-        group: u8,
-        member: Option<u8>,
-        instance: Option<u8>,
-        protocols: u8,
-        version: u8,
-    },
-    Sync {
-        group: u8,
-        member: u8,
-        stale: bool,
-    },
-    /// All whom the group has told a generation ask for their assignments.
-    SyncAll {
-        group: u8,
-    },
-    Heartbeat {
-        group: u8,
-        member: u8,
-    },
-    Leave {
-        group: u8,
-        member: u8,
-    },
-    /// Within a transaction, if there is a producer.
-    Commit {
-        group: u8,
-        member: Option<u8>,
-        producer: Option<i64>,
-        partition: i32,
-        offset: i64,
-        topic_id: u8,
-    },
-    /// The transaction of a producer ends.
-    End {
-        producer: i64,
-        outcome: Outcome,
-    },
-    Forget {
-        group: u8,
-        partition: i32,
-    },
-    Delete {
-        group: u8,
-    },
-    /// An incarnation of the topic is deleted, or all of them.
-    Gone {
-        topic_id: u8,
-    },
-    Advance(u64),
-    /// Everything expires that may.
-    Age,
-    /// What the last steps have written is lost, and their replies with it.
-    Crash {
-        lost_steps: usize,
-    },
-}
-
-fn action() -> impl Strategy<Value = Action> {
-    let (group, member) = (0..2u8, 0..6u8);
-    let some = |range| proptest::option::of(range);
-    prop_oneof![
-        8 => (group.clone(), some(member.clone()), some(0..2u8), 0..4u8, 3..10u8).prop_map(
-            |(group, member, instance, protocols, version)| {
-                let instance = instance.filter(|_| version > 6);
-                Action::Join { group, member, instance, protocols, version }
-            }
-        ),
-        8 => (group.clone(), member.clone(), prop::bool::weighted(0.1))
-            .prop_map(|(group, member, stale)| Action::Sync { group, member, stale }),
-        4 => group.clone().prop_map(|group| Action::SyncAll { group }),
-        3 => (group.clone(), member.clone())
-            .prop_map(|(group, member)| Action::Heartbeat { group, member }),
-        2 => (group.clone(), member.clone())
-            .prop_map(|(group, member)| Action::Leave { group, member }),
-        8 => commit(),
-        4 => (0..3i64, prop_oneof![3 => Just(Outcome::Commit), 1 => Just(Outcome::Abort)])
-            .prop_map(|(producer, outcome)| Action::End { producer, outcome }),
-        1 => (group.clone(), 0..PARTITIONS).prop_map(|(group, partition)| Action::Forget { group, partition }),
-        1 => group.clone().prop_map(|group| Action::Delete { group }),
-        1 => (0..3u8).prop_map(|topic_id| Action::Gone { topic_id }),
-        6 => prop_oneof![0..20u64, 1_000..12_000u64, Just(60_000)].prop_map(Action::Advance),
-        1 => Just(Action::Age),
-        2 => (0..4usize).prop_map(|lost_steps| Action::Crash { lost_steps }),
-    ]
-}
-
-fn commit() -> impl Strategy<Value = Action> {
-    let member = proptest::option::of(0..6u8);
-    let producer = proptest::option::weighted(0.7, 0..3i64);
-    let topic_id = prop_oneof![2 => Just(0u8), 1 => 1..3u8];
-    (0..2u8, member, producer, 0..PARTITIONS, 0..100i64, topic_id).prop_map(
-        |(group, member, producer, partition, offset, topic_id)| Action::Commit {
-            group,
-            member,
-            producer,
-            partition,
-            offset,
-            topic_id,
-        },
-    )
-}
 
 /// What clients remember.
 struct Clients {
@@ -188,6 +87,10 @@ impl Clients {
         Self { driver, known, instances, syncs, protocols, joins, offsets, history, uuids: 0 }
     }
 
+    fn groups(&self) -> BTreeSet<GroupId> {
+        self.driver.machine.durable().groups().keys().cloned().collect()
+    }
+
     fn member(&self, group: &GroupId, index: u8) -> (MemberId, i32) {
         let known = self.known.get(group).map_or(&[][..], Vec::as_slice);
         let latest = known.len().saturating_sub(1 + usize::from(index) % known.len().max(1));
@@ -239,10 +142,13 @@ impl Clients {
             }
             Action::Advance(duration_ms) => self.advance(duration_ms),
             Action::Age => {
+                let before = self.groups();
                 self.offsets.age();
                 self.advance(2 * DAY_MS);
-                let left = self.driver.machine.durable().groups().keys();
-                left.for_each(|id| assert!(self.offsets.is_waited_for(id), "{id} is left"));
+                let needed = |id: &_| self.offsets.is_waited_for(id);
+                let (kept, after) = (before.into_iter().filter(needed), self.groups());
+                assert!(after.iter().all(needed), "of {after:?} nothing should be left");
+                assert!(kept.into_iter().all(|id| after.contains(&id)), "only {after:?} are left");
             }
             Action::Crash { lost_steps } => self.crash(lost_steps),
         }
