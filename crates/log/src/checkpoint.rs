@@ -14,10 +14,12 @@ use crate::format::bytes::{Put, Reader};
 use crate::format::index::Section;
 use crate::partition::PartitionState;
 use crate::partition::extent::Extent;
-use crate::producers::{BATCHES_KEPT, Producer, ProducerBatch};
+use crate::producers::{BATCHES_KEPT, ProducerBatch, ProducerState};
+use crate::transactions::{AbortedTransaction, OpenTransaction};
 
 const FRAME: [u8; 4] = *b"TWCP";
-const VERSION: u16 = 1;
+/// Version 1 knew no transactions.
+pub(crate) const VERSION: u16 = 2;
 const NAME: &str = "checkpoint";
 
 /// Largest checkpoint that is read: bounds memory, not the number of partitions in practice.
@@ -43,7 +45,8 @@ pub(crate) struct PartitionCheckpoint {
     pub high_watermark: Offset,
     pub cleaned_to: Offset,
     pub epochs: Vec<(LeaderEpoch, Offset)>,
-    pub producers: Vec<(ProducerId, Producer)>,
+    pub producers: Vec<(ProducerId, ProducerState)>,
+    pub aborted: Vec<AbortedTransaction>,
     pub extents: Vec<Extent>,
 }
 
@@ -56,6 +59,7 @@ impl PartitionCheckpoint {
             cleaned_to: state.cleaned_to,
             epochs: state.epochs.entries().to_vec(),
             producers: state.producers.durable().map(|(id, p)| (*id, p.clone())).collect(),
+            aborted: state.aborted.iter().copied().collect(),
             extents: state.extents.clone(),
         }
     }
@@ -67,6 +71,7 @@ impl PartitionCheckpoint {
         state.cleaned_to = self.cleaned_to;
         self.epochs.into_iter().for_each(|(epoch, base)| state.epochs.note(epoch, base));
         self.producers.into_iter().for_each(|(id, producer)| state.producers.insert(id, producer));
+        state.aborted.extend(self.aborted);
         state.bytes = self.extents.iter().map(|extent| extent.bytes).sum();
         state.extents = self.extents;
     }
@@ -85,11 +90,13 @@ impl PartitionCheckpoint {
         for (id, producer) in &self.producers {
             encode_producer(*id, producer, out);
         }
+        out.u32(self.aborted.len() as u32);
+        self.aborted.iter().for_each(|transaction| encode_aborted(transaction, out));
         out.u32(self.extents.len() as u32);
         self.extents.iter().for_each(|extent| encode_extent(extent, out));
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+    fn decode(reader: &mut Reader<'_>, version: u16) -> Option<Self> {
         let id = reader.partition()?;
         let log_start = Offset(reader.i64()?);
         let high_watermark = Offset(reader.i64()?);
@@ -98,19 +105,31 @@ impl PartitionCheckpoint {
             .map(|_| Some((LeaderEpoch(reader.i32()?), Offset(reader.i64()?))))
             .collect::<Option<_>>()?;
         let producers = (0..reader.count(PRODUCER_LEN_MIN)?)
-            .map(|_| decode_producer(reader))
+            .map(|_| decode_producer(reader, version))
             .collect::<Option<_>>()?;
+        let aborted_count = if version >= 2 { reader.count(ABORTED_LEN)? } else { 0 };
+        let aborted = (0..aborted_count).map(|_| decode_aborted(reader)).collect::<Option<_>>()?;
         let extents = (0..reader.count(EXTENT_LEN)?)
             .map(|_| decode_extent(id, reader))
             .collect::<Option<_>>()?;
-        Some(Self { id, log_start, high_watermark, cleaned_to, epochs, producers, extents })
+        Some(Self {
+            id,
+            log_start,
+            high_watermark,
+            cleaned_to,
+            epochs,
+            producers,
+            aborted,
+            extents,
+        })
     }
 }
 
 const PRODUCER_LEN_MIN: usize = 8 + 2 + 8 + 1;
+const ABORTED_LEN: usize = 4 * 8;
 const EXTENT_LEN: usize = 8 + 1 + 8 + 4 + 4 + 8 + 8 + 8 + 4 + 8 + 8;
 
-fn encode_producer(id: ProducerId, producer: &Producer, out: &mut Vec<u8>) {
+fn encode_producer(id: ProducerId, producer: &ProducerState, out: &mut Vec<u8>) {
     out.producer(id, producer.epoch);
     out.timestamp(producer.last_append);
     out.u8(producer.batches.len() as u8);
@@ -121,9 +140,14 @@ fn encode_producer(id: ProducerId, producer: &Producer, out: &mut Vec<u8>) {
         out.offset(batch.last_offset);
         out.timestamp(batch.timestamp);
     }
+    out.put(&producer.coordinator_epoch.to_le_bytes());
+    let none = OpenTransaction { first_offset: Offset::NONE, began_at: Timestamp::NONE };
+    let open = producer.open.unwrap_or(none);
+    out.offset(open.first_offset);
+    out.timestamp(open.began_at);
 }
 
-fn decode_producer(reader: &mut Reader<'_>) -> Option<(ProducerId, Producer)> {
+fn decode_producer(reader: &mut Reader<'_>, version: u16) -> Option<(ProducerId, ProducerState)> {
     let id = ProducerId(reader.i64()?);
     let epoch = ProducerEpoch(reader.i16()?);
     let last_append = Timestamp(reader.i64()?);
@@ -138,7 +162,35 @@ fn decode_producer(reader: &mut Reader<'_>) -> Option<(ProducerId, Producer)> {
             timestamp: Timestamp(reader.i64()?),
         });
     }
-    (count <= BATCHES_KEPT).then_some((id, Producer { epoch, last_append, batches }))
+    if count > BATCHES_KEPT {
+        return None;
+    }
+    let mut producer =
+        ProducerState { epoch, last_append, batches, open: None, coordinator_epoch: -1 };
+    if version >= 2 {
+        producer.coordinator_epoch = reader.i32()?;
+        let first_offset = Offset(reader.i64()?);
+        let began_at = Timestamp(reader.i64()?);
+        let open = OpenTransaction { first_offset, began_at };
+        producer.open = (first_offset != Offset::NONE).then_some(open);
+    }
+    Some((id, producer))
+}
+
+fn encode_aborted(transaction: &AbortedTransaction, out: &mut Vec<u8>) {
+    out.put(&transaction.producer_id.0.to_le_bytes());
+    out.offset(transaction.first_offset);
+    out.offset(transaction.last_offset);
+    out.offset(transaction.last_stable_offset);
+}
+
+fn decode_aborted(reader: &mut Reader<'_>) -> Option<AbortedTransaction> {
+    Some(AbortedTransaction {
+        producer_id: ProducerId(reader.i64()?),
+        first_offset: Offset(reader.i64()?),
+        last_offset: Offset(reader.i64()?),
+        last_stable_offset: Offset(reader.i64()?),
+    })
 }
 
 fn encode_extent(extent: &Extent, out: &mut Vec<u8>) {
@@ -190,7 +242,7 @@ impl Checkpoint {
         out
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8], version: u16) -> Option<Self> {
         let mut reader = Reader(bytes);
         let mut checkpoint = Self {
             next_file: reader.u64()?,
@@ -199,7 +251,7 @@ impl Checkpoint {
             partitions: Vec::new(),
         };
         for _ in 0..reader.count(20 + 3 * 8 + 3 * 4)? {
-            checkpoint.partitions.push(PartitionCheckpoint::decode(&mut reader)?);
+            checkpoint.partitions.push(PartitionCheckpoint::decode(&mut reader, version)?);
         }
         reader.0.is_empty().then_some(checkpoint)
     }
@@ -233,7 +285,7 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<(Checkpoint, bo
         }
         _ => corrupt("both copies of the checkpoint are damaged"),
     })?;
-    let checkpoint = Checkpoint::decode(&decoded.payload)
+    let checkpoint = Checkpoint::decode(&decoded.payload, decoded.version)
         .ok_or_else(|| corrupt("the checkpoint is malformed"))?;
     Ok(Some((checkpoint, decoded.damaged_twin)))
 }

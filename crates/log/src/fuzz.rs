@@ -1,7 +1,7 @@
 //! Fuzz targets: plain functions, driven by the tests and by cargo-fuzz alike. None may panic or
 //! allocate more than its input justifies; what decodes must be found again in its own encoding.
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, VERSION};
 use crate::format::chunk::{DESCRIPTOR_LEN, Descriptor, End, Footer, decode_run_header};
 use crate::format::crc32c;
 use crate::format::file_header::FileHeader;
@@ -56,8 +56,8 @@ pub fn decode_file_header(input: &[u8]) {
 
 /// A checkpoint, as it lies within its frame.
 pub fn decode_checkpoint(input: &[u8]) {
-    if let Some(checkpoint) = Checkpoint::decode(input) {
-        let again = Checkpoint::decode(&checkpoint.encode());
+    if let Some(checkpoint) = Checkpoint::decode(input, VERSION) {
+        let again = Checkpoint::decode(&checkpoint.encode(), VERSION);
         assert_eq!(again, Some(checkpoint), "a checkpoint survives");
     }
 }

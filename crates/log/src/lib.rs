@@ -31,6 +31,7 @@ mod rewrite;
 mod scan;
 mod segment;
 mod shared;
+mod transactions;
 mod verify;
 mod writer;
 
@@ -40,11 +41,12 @@ pub use log::Log;
 pub use metrics::{FLUSH_BUCKETS_US, LogMetrics};
 pub use partition::{
     AppendError, Appended, Partition, ReadLimits, ReadPlan, Slice, Ticket, TimestampOffset,
-    WatchId, Watermarks, is_gone,
+    WatchId, Watermark, Watermarks, is_gone,
 };
-pub use producers::{Producer, ProducerBatch, ProducerError};
+pub use producers::{ProducerBatch, ProducerError, ProducerState, TransactionGuard};
 pub use recover::RecoveryReport;
 pub use scan::Damage;
+pub use transactions::{AbortedTransaction, Marker, OpenTransaction};
 pub use verify::{Verification, verify};
 
 /// The folder of log files and indexes in the data directory.

@@ -1,15 +1,17 @@
-//! What a partition knows of idempotent producers (KIP-98).
+//! What a partition knows of idempotent and transactional producers (KIP-98).
 //!
 //! The table keeps two views: what is durable, and what has been accepted on top of it. A failed
 //! write forgets the second and keeps the first, so that a producer's retry is judged by what is
 //! really there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use thalweg_records::TxnOutcome;
 use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::format::entry::BatchEntry;
 use crate::planted::{self, Bug};
+use crate::transactions::{AbortedTransaction, Marker, OpenTransaction};
 
 /// Batches remembered per producer, as in Kafka (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 pub(crate) const BATCHES_KEPT: usize = 5;
@@ -29,15 +31,19 @@ pub struct ProducerBatch {
     pub timestamp: Timestamp,
 }
 
-/// A producer's last batches on a partition.
+/// A producer's last batches on a partition, and its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Producer {
-    /// The epoch of its batches.
+pub struct ProducerState {
+    /// The epoch of its batches, or of its last marker.
     pub epoch: ProducerEpoch,
     /// When the broker took its last batch, by the broker's clock.
     pub last_append: Timestamp,
     /// Its newest batches, the oldest first, at most five.
     pub batches: VecDeque<ProducerBatch>,
+    /// Its transaction, if one is open here.
+    pub open: Option<OpenTransaction>,
+    /// The epoch of the coordinator that ended its last transaction here, or -1.
+    pub coordinator_epoch: i32,
 }
 
 /// What to do with a batch of an idempotent producer.
@@ -46,6 +52,8 @@ pub(crate) enum Verdict {
     Append,
     /// The batch is there already: answer as the first time.
     Duplicate(ProducerBatch),
+    /// The marker is there already.
+    Settled,
 }
 
 /// Why a batch of an idempotent producer is refused.
@@ -67,24 +75,115 @@ pub enum ProducerError {
         /// The epoch known here.
         current: ProducerEpoch,
     },
+    /// The producer's transaction is open, and the batch is not of it.
+    #[error("the producer has an open transaction")]
+    TransactionOpen,
+    /// A batch would begin a transaction that nobody has vouched for, or that has ended meanwhile.
+    #[error("the batch belongs to no transaction that its coordinator knows")]
+    NoTransaction,
+    /// A newer coordinator has ended transactions of the producer already.
+    #[error("coordinator epoch {got} is older than {current}")]
+    StaleCoordinator {
+        /// The marker's coordinator epoch.
+        got: i32,
+        /// That of the last marker here.
+        current: i32,
+    },
 }
+
+/// Lets a producer begin a transaction here, if no marker of its has come since it was given out. Whoever
+/// holds one has asked the coordinator in between (KIP-890).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionGuard(u64);
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProducerTable {
-    durable: BTreeMap<ProducerId, Producer>,
+    durable: BTreeMap<ProducerId, ProducerState>,
+    /// The durable producers with an open transaction, by its first offset.
+    open: BTreeSet<(Offset, ProducerId)>,
+    /// Counts the markers that were accepted, whatever became of them.
+    markers: u64,
+    /// The number of the last marker of each producer that had one since the start.
+    marked: BTreeMap<ProducerId, u64>,
     /// Producers with accepted batches that are not durable yet, and how many those are.
-    ahead: BTreeMap<ProducerId, (Producer, usize)>,
+    ahead: BTreeMap<ProducerId, (ProducerState, usize)>,
 }
 
 impl ProducerTable {
     /// Judges a batch by the newest state, durable or not (rules 11 and 12 of the field).
-    pub(crate) fn check(&self, batch: &BatchEntry) -> Result<Verdict, ProducerError> {
-        let Some(producer) = self.newest(batch.producer_id) else { return Ok(Verdict::Append) };
-        if batch.producer_epoch < producer.epoch {
-            return Err(ProducerError::StaleEpoch {
-                got: batch.producer_epoch,
-                current: producer.epoch,
+    pub(crate) fn check(
+        &self,
+        batch: &BatchEntry,
+        guard: Option<TransactionGuard>,
+    ) -> Result<Verdict, ProducerError> {
+        let verdict = self.check_sequence(batch)?;
+        if verdict != Verdict::Append {
+            return Ok(verdict);
+        }
+        if batch.is_transactional() {
+            self.check_transactional(batch.producer_id, batch.producer_epoch, guard)?;
+        } else if self.is_open(batch.producer_id) {
+            return Err(ProducerError::TransactionOpen);
+        }
+        Ok(verdict)
+    }
+
+    /// Judges a batch of a transaction that has no sequence.
+    pub(crate) fn check_transactional(
+        &self,
+        id: ProducerId,
+        epoch: ProducerEpoch,
+        guard: Option<TransactionGuard>,
+    ) -> Result<(), ProducerError> {
+        self.check_epoch(id, epoch)?;
+        if self.is_open(id) || guard == Some(self.guard(id)) {
+            return Ok(());
+        }
+        Err(ProducerError::NoTransaction)
+    }
+
+    fn check_epoch(&self, id: ProducerId, got: ProducerEpoch) -> Result<(), ProducerError> {
+        match self.newest(id) {
+            Some(ProducerState { epoch: current, .. }) if got < *current => {
+                Err(ProducerError::StaleEpoch { got, current: *current })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What lets a producer begin a transaction from now on.
+    pub(crate) fn guard(&self, id: ProducerId) -> TransactionGuard {
+        TransactionGuard(self.marked.get(&id).copied().unwrap_or_default())
+    }
+
+    /// True if a transaction of this producer is open, durably or not.
+    pub(crate) fn is_open(&self, id: ProducerId) -> bool {
+        self.newest(id).is_some_and(|producer| producer.open.is_some())
+    }
+
+    /// Judges a marker by the newest state. False if it is here already: a coordinator that did not hear
+    /// of it tries again.
+    pub(crate) fn check_marker(&self, marker: &Marker) -> Result<bool, ProducerError> {
+        let Some(producer) = self.newest(marker.producer_id) else { return Ok(true) };
+        if marker.coordinator_epoch < producer.coordinator_epoch {
+            return Err(ProducerError::StaleCoordinator {
+                got: marker.coordinator_epoch,
+                current: producer.coordinator_epoch,
             });
+        }
+        let is_open = producer.open.is_some();
+        let (got, current) = (marker.producer_epoch, producer.epoch);
+        if got < current || (is_open && marker.new_epoch && got == current) {
+            return Err(ProducerError::StaleEpoch { got, current });
+        }
+        Ok(is_open || got > current)
+    }
+
+    fn check_sequence(&self, batch: &BatchEntry) -> Result<Verdict, ProducerError> {
+        self.check_epoch(batch.producer_id, batch.producer_epoch)?;
+        let Some(producer) = self.newest(batch.producer_id) else { return Ok(Verdict::Append) };
+        if !batch.has_sequence() {
+            return Ok(Verdict::Append);
         }
         let last = producer.batches.back().map_or(Sequence::NONE, |kept| kept.last_sequence);
         if batch.producer_epoch > producer.epoch {
@@ -101,13 +200,14 @@ impl ProducerTable {
         if let Some(twin) = twin {
             return Ok(Verdict::Duplicate(*twin));
         }
-        if producer.batches.is_empty() || batch.base_sequence == last.plus(1) {
+        // Of a producer with a marker and no batch, sequences begin anew with its epoch.
+        if batch.base_sequence == last.plus(1) {
             return Ok(Verdict::Append);
         }
         Err(ProducerError::OutOfOrder { got: batch.base_sequence, last })
     }
 
-    fn newest(&self, id: ProducerId) -> Option<&Producer> {
+    fn newest(&self, id: ProducerId) -> Option<&ProducerState> {
         self.ahead.get(&id).map(|(producer, _)| producer).or_else(|| self.durable.get(&id))
     }
 
@@ -119,22 +219,53 @@ impl ProducerTable {
         let durable = &self.durable;
         let (producer, count) = self.ahead.entry(batch.producer_id).or_insert_with(|| {
             let known = durable.get(&batch.producer_id).cloned();
-            (known.unwrap_or_else(|| Producer::new(batch.producer_epoch)), 0)
+            (known.unwrap_or_else(|| ProducerState::new(batch.producer_epoch)), 0)
         });
         producer.push(batch, now);
         *count += 1;
+        if batch.is_control() {
+            self.markers += 1;
+            self.marked.insert(batch.producer_id, self.markers);
+        }
     }
 
-    /// An accepted batch, or one read during recovery, is durable.
-    pub(crate) fn settle(&mut self, batch: &BatchEntry, now: Timestamp) {
+    /// An accepted batch, or one read during recovery, is durable. Returns the transaction that it aborts.
+    pub(crate) fn settle(
+        &mut self,
+        batch: &BatchEntry,
+        now: Timestamp,
+    ) -> Option<AbortedTransaction> {
         if batch.producer_id == ProducerId::NONE || planted::is(Bug::ForgetSequence) {
-            return;
+            return None;
         }
-        let epoch = batch.producer_epoch;
-        self.durable
-            .entry(batch.producer_id)
-            .or_insert_with(|| Producer::new(epoch))
-            .push(batch, now);
+        self.settle_ahead(batch);
+        let (id, epoch) = (batch.producer_id, batch.producer_epoch);
+        let producer = self.durable.entry(id).or_insert_with(|| ProducerState::new(epoch));
+        let before = producer.open;
+        producer.push(batch, now);
+        if before == producer.open {
+            return None;
+        }
+        if let Some(opened) = producer.open {
+            self.open.insert((opened.first_offset, id));
+        }
+        let ended = before?;
+        self.open.remove(&(ended.first_offset, id));
+        let (outcome, _) = batch.marker();
+        (outcome == TxnOutcome::Abort).then(|| AbortedTransaction {
+            producer_id: id,
+            first_offset: ended.first_offset,
+            last_offset: batch.last_offset(),
+            last_stable_offset: self.first_open().unwrap_or(batch.end_offset()),
+        })
+    }
+
+    /// Where the oldest of the durably open transactions begins.
+    pub(crate) fn first_open(&self) -> Option<Offset> {
+        self.open.first().map(|(offset, _)| *offset)
+    }
+
+    fn settle_ahead(&mut self, batch: &BatchEntry) {
         if let Some((_, count)) = self.ahead.get_mut(&batch.producer_id) {
             *count -= 1;
             if *count == 0 {
@@ -148,32 +279,46 @@ impl ProducerTable {
         self.ahead.clear();
     }
 
-    /// Forgets producers that have been silent since before `horizon`.
+    /// Forgets producers that have been silent since before `horizon`, but not in the middle of a
+    /// transaction.
     pub(crate) fn expire(&mut self, horizon: Timestamp) {
-        self.durable.retain(|_, producer| producer.last_append >= horizon);
+        self.durable
+            .retain(|_, producer| producer.last_append >= horizon || producer.open.is_some());
+        let Self { durable, ahead, marked, .. } = self;
+        marked.retain(|id, _| durable.contains_key(id) || ahead.contains_key(id));
     }
 
     /// Forgets batches that end beyond `end`.
     pub(crate) fn cut(&mut self, end: Offset) {
         self.durable.retain(|_, producer| {
             producer.batches.retain(|batch| batch.last_offset < end);
+            producer.open = producer.open.filter(|open| open.first_offset < end);
             !producer.batches.is_empty()
         });
+        let durable = &self.durable;
+        self.open.retain(|(_, id)| durable.get(id).is_some_and(|producer| producer.open.is_some()));
     }
 
     /// The durable producers.
-    pub(crate) fn durable(&self) -> impl Iterator<Item = (&ProducerId, &Producer)> {
+    pub(crate) fn durable(&self) -> impl Iterator<Item = (&ProducerId, &ProducerState)> {
         self.durable.iter()
     }
 
-    pub(crate) fn insert(&mut self, id: ProducerId, producer: Producer) {
+    pub(crate) fn insert(&mut self, id: ProducerId, producer: ProducerState) {
+        self.open.extend(producer.open.map(|open| (open.first_offset, id)));
         self.durable.insert(id, producer);
     }
 }
 
-impl Producer {
+impl ProducerState {
     fn new(epoch: ProducerEpoch) -> Self {
-        Self { epoch, last_append: Timestamp::NONE, batches: VecDeque::new() }
+        Self {
+            epoch,
+            last_append: Timestamp::NONE,
+            batches: VecDeque::new(),
+            open: None,
+            coordinator_epoch: -1,
+        }
     }
 
     fn push(&mut self, batch: &BatchEntry, now: Timestamp) {
@@ -181,10 +326,21 @@ impl Producer {
             self.epoch = batch.producer_epoch;
             self.batches.clear();
         }
+        self.last_append = now;
+        if batch.is_control() {
+            (_, self.coordinator_epoch) = batch.marker();
+            self.open = None;
+            return;
+        }
+        if batch.is_transactional() && self.open.is_none() {
+            self.open = Some(OpenTransaction { first_offset: batch.base_offset, began_at: now });
+        }
+        if !batch.has_sequence() {
+            return;
+        }
         if self.batches.len() == BATCHES_KEPT {
             self.batches.pop_front();
         }
-        self.last_append = now;
         self.batches.push_back(ProducerBatch {
             base_sequence: batch.base_sequence,
             last_sequence: batch.last_sequence(),

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Collects records and makes a batch of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BatchBuilder {
     header: BatchHeader,
     log_append_time: Option<Timestamp>,

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use thalweg_records::BatchMut;
-use thalweg_types::{ErrorKind, Offset, ProducerId, Timestamp};
+use thalweg_records::{BatchMut, EndTxnMarker, RecordsError};
+use thalweg_types::{ErrorKind, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 use super::wait::{Target, Ticket};
 use super::{Partition, PartitionState, Pending};
 use crate::error::LogError;
 use crate::format::entry::BatchEntry;
-use crate::producers::{ProducerError, Verdict};
+use crate::producers::{ProducerError, ProducerTable, TransactionGuard, Verdict};
 use crate::scan;
+use crate::transactions::Marker;
 
 /// A batch was accepted. It is durable once the ticket says so.
 #[derive(Debug)]
@@ -38,14 +39,19 @@ pub enum AppendError {
     /// The log refuses.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A marker cannot be built.
+    #[error(transparent)]
+    Marker(#[from] RecordsError),
 }
 
 impl AppendError {
     /// What the caller should do.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Producer(ProducerError::OutOfOrder { .. }) => ErrorKind::Invalid,
-            Self::Producer(ProducerError::StaleEpoch { .. }) => ErrorKind::Fenced,
+            Self::Producer(
+                ProducerError::StaleEpoch { .. } | ProducerError::StaleCoordinator { .. },
+            ) => ErrorKind::Fenced,
+            Self::Producer(_) | Self::Marker(_) => ErrorKind::Invalid,
             Self::Log(error) => error.kind(),
         }
     }
@@ -53,14 +59,71 @@ impl AppendError {
 
 impl Partition {
     /// Accepts a validated batch: checks its producer, gives it offsets, stamps them in place, and
-    /// hands it to the writer.
-    pub fn append(self: &Arc<Self>, mut batch: BatchMut) -> Result<Appended, AppendError> {
-        let now = self.shared.clock.now();
+    /// hands it to the writer. It may go on with a transaction, and begins none.
+    pub fn append(self: &Arc<Self>, batch: BatchMut) -> Result<Appended, AppendError> {
+        self.append_transactional(batch, None)
+    }
+
+    /// The same for a batch that may be the first of a transaction. The guard is from before the
+    /// coordinator was asked.
+    pub fn append_transactional(
+        self: &Arc<Self>,
+        batch: BatchMut,
+        guard: Option<TransactionGuard>,
+    ) -> Result<Appended, AppendError> {
+        let entry = scan::entry_of(batch.header(), 0);
+        self.accept(batch, entry, |producers| check_producer(producers, &entry, guard))
+    }
+
+    /// Ends the transaction of a producer here, if it has one, and fences its epochs before the marker's.
+    pub fn append_marker(self: &Arc<Self>, marker: Marker) -> Result<Appended, AppendError> {
+        let Marker { producer_id, producer_epoch, outcome, coordinator_epoch, .. } = marker;
+        let record = EndTxnMarker { outcome, coordinator_epoch };
+        let batch = record.batch(producer_id, producer_epoch, self.shared.env.wall())?;
         let mut entry = scan::entry_of(batch.header(), 0);
+        entry.note_marker(outcome, coordinator_epoch);
+        self.accept(batch, entry, |producers| {
+            let is_new = producers.check_marker(&marker)?;
+            Ok(if is_new { Verdict::Append } else { Verdict::Settled })
+        })
+    }
+
+    /// What the producer needs to begin a transaction here; `None` if it has one.
+    pub fn transaction_guard(&self, producer: ProducerId) -> Option<TransactionGuard> {
+        let state = self.state();
+        (!state.producers.is_open(producer)).then(|| state.producers.guard(producer))
+    }
+
+    /// What [`append_transactional`](Self::append_transactional) would say of a batch without a sequence.
+    pub fn check_transactional(
+        &self,
+        producer: ProducerId,
+        epoch: ProducerEpoch,
+        guard: Option<TransactionGuard>,
+    ) -> Result<(), ProducerError> {
+        self.state().producers.check_transactional(producer, epoch, guard)
+    }
+
+    /// What [`append_marker`](Self::append_marker) would say: false if the marker is there already.
+    pub fn check_marker(&self, marker: &Marker) -> Result<bool, ProducerError> {
+        self.state().producers.check_marker(marker)
+    }
+
+    fn accept(
+        self: &Arc<Self>,
+        mut batch: BatchMut,
+        mut entry: BatchEntry,
+        judge: impl FnOnce(&ProducerTable) -> Result<Verdict, ProducerError>,
+    ) -> Result<Appended, AppendError> {
+        let now = self.shared.clock.now();
         let (appended, wake) = {
             let mut state = self.state();
             self.check_open(&state)?;
-            match check_producer(&state, &entry)? {
+            match judge(&state.producers)? {
+                Verdict::Settled => {
+                    let last = state.next.plus(-1);
+                    return Ok(self.answer(&state, last, last, entry.max_timestamp, true));
+                }
                 Verdict::Duplicate(twin) => {
                     return Ok(self.answer(
                         &state,
@@ -146,9 +209,13 @@ impl Partition {
     }
 }
 
-fn check_producer(state: &PartitionState, entry: &BatchEntry) -> Result<Verdict, ProducerError> {
+fn check_producer(
+    producers: &ProducerTable,
+    entry: &BatchEntry,
+    guard: Option<TransactionGuard>,
+) -> Result<Verdict, ProducerError> {
     if entry.producer_id == ProducerId::NONE {
         return Ok(Verdict::Append);
     }
-    state.producers.check(entry)
+    producers.check(entry, guard)
 }

@@ -18,8 +18,9 @@ use crate::config::{Durability, PartitionConfig};
 use crate::epochs::EpochTable;
 use crate::files::FileId;
 use crate::format::entry::BatchEntry;
-use crate::producers::{Producer, ProducerTable};
+use crate::producers::{ProducerState, ProducerTable};
 use crate::shared::Shared;
+use crate::transactions::{AbortedTransaction, AbortedTransactions};
 use extent::Extent;
 use wait::Waiters;
 
@@ -27,7 +28,7 @@ pub use append::{AppendError, Appended};
 pub use read::{ReadLimits, ReadPlan, Slice, is_gone};
 pub(crate) use read::{check as check_batch, read_batches};
 pub use time::TimestampOffset;
-pub use wait::{Ticket, WatchId};
+pub use wait::{Ticket, WatchId, Watermark};
 
 /// One partition of the log. All methods may be called from any thread.
 pub struct Partition {
@@ -43,6 +44,9 @@ pub struct Watermarks {
     pub log_start: Offset,
     /// One past the last durable offset: what consumers see.
     pub high_watermark: Offset,
+    /// One past the last offset that no open transaction holds back: what consumers of committed
+    /// records see.
+    pub last_stable: Offset,
     /// One past the last accepted offset, durable or not.
     pub log_end: Offset,
 }
@@ -61,6 +65,7 @@ pub(crate) struct PartitionState {
     pub deleted: bool,
     pub epochs: EpochTable,
     pub producers: ProducerTable,
+    pub aborted: AbortedTransactions,
     pub extents: Vec<Extent>,
     pub tail: VecDeque<TailBatch>,
     pub pending: VecDeque<Pending>,
@@ -103,6 +108,7 @@ impl PartitionState {
             deleted: false,
             epochs: EpochTable::default(),
             producers: ProducerTable::default(),
+            aborted: AbortedTransactions::default(),
             extents: Vec::new(),
             tail: VecDeque::new(),
             pending: VecDeque::new(),
@@ -112,6 +118,22 @@ impl PartitionState {
             cleaned_to: Offset::ZERO,
             warned_of_future: false,
         }
+    }
+
+    /// The offsets that bound what can be read.
+    pub(crate) fn watermarks(&self) -> Watermarks {
+        Watermarks {
+            log_start: self.log_start,
+            high_watermark: self.high_watermark,
+            last_stable: self.last_stable(),
+            log_end: self.next,
+        }
+    }
+
+    /// One past the last offset that no open transaction holds back.
+    pub(crate) fn last_stable(&self) -> Offset {
+        let first_open = self.producers.first_open().unwrap_or(self.high_watermark);
+        first_open.clamp(self.log_start, self.high_watermark)
     }
 
     /// Where extents and tail end. What lies before is in them, or was trimmed.
@@ -130,6 +152,7 @@ impl PartitionState {
             self.cleaned_to = self.cleaned_to.min(end);
             self.epochs.cut(end);
             self.producers.cut(end);
+            self.aborted.cut(end);
         }
     }
 }
@@ -150,12 +173,12 @@ impl Partition {
 
     /// The offsets that bound what can be read.
     pub fn watermarks(&self) -> Watermarks {
-        let state = self.state();
-        Watermarks {
-            log_start: state.log_start,
-            high_watermark: state.high_watermark,
-            log_end: state.next,
-        }
+        self.state().watermarks()
+    }
+
+    /// The aborted transactions with records in `from..to`.
+    pub fn aborted_transactions(&self, from: Offset, to: Offset) -> Vec<AbortedTransaction> {
+        self.state().aborted.within(from, to)
     }
 
     /// The epoch that this owner stamps on batches.
@@ -180,7 +203,7 @@ impl Partition {
     }
 
     /// Idempotent producers with durable batches.
-    pub fn producers(&self) -> Vec<(ProducerId, Producer)> {
+    pub fn producers(&self) -> Vec<(ProducerId, ProducerState)> {
         let state = self.state();
         state.producers.durable().map(|(id, producer)| (*id, producer.clone())).collect()
     }

@@ -57,8 +57,8 @@ impl Partition {
             for (entry, bytes) in entries.iter().zip(batches) {
                 state.settle(*entry, file, now, Some(bytes.clone()));
             }
-            let high_watermark = state.high_watermark;
-            state.waiters.due(high_watermark)
+            let watermarks = state.watermarks();
+            state.waiters.due(&watermarks)
         };
         for notify in waiters {
             notify.notify_one();
@@ -100,7 +100,8 @@ impl PartitionState {
         now: Timestamp,
         cached: Option<Bytes>,
     ) {
-        self.producers.settle(&entry, now);
+        let aborted = self.producers.settle(&entry, now);
+        self.aborted.extend(aborted);
         self.epochs.note(entry.leader_epoch, entry.base_offset);
         self.high_watermark = entry.end_offset();
         self.next = self.next.max(self.high_watermark);
@@ -115,6 +116,7 @@ impl PartitionState {
         }
         self.log_start = to;
         self.epochs.trim(to);
+        self.aborted.trim(to);
         let gone = self.extents.partition_point(|extent| extent.end <= to);
         let freed: u64 = self.extents.drain(..gone).map(|extent| extent.bytes).sum();
         self.bytes -= freed;

@@ -63,11 +63,7 @@ impl Partition {
         if state.deleted {
             return Err(LogError::Deleted(self.id));
         }
-        let watermarks = Watermarks {
-            log_start: state.log_start,
-            high_watermark: state.high_watermark,
-            log_end: state.next,
-        };
+        let watermarks = state.watermarks();
         if from < state.log_start || from > state.high_watermark {
             return Err(LogError::OffsetOutOfRange {
                 asked: from,

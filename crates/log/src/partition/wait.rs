@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thalweg_types::Offset;
 use tokio::sync::Notify;
 
-use super::{Partition, PartitionState};
+use super::{Partition, PartitionState, Watermarks};
 use crate::error::LogError;
 
 /// Generations whose end is remembered, so that late tickets still learn their fate.
@@ -20,9 +20,30 @@ pub(crate) struct Waiters {
 
 struct Waiter {
     id: u64,
-    /// Wakes when the high watermark is beyond this offset.
+    /// Wakes when this one …
+    watermark: Watermark,
+    /// … is beyond this offset.
     beyond: Offset,
     notify: Arc<Notify>,
+}
+
+/// How far a reader may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watermark {
+    /// As far as records are durable.
+    High,
+    /// As far as no open transaction holds them back.
+    LastStable,
+}
+
+impl Watermarks {
+    /// One of them.
+    pub fn get(&self, watermark: Watermark) -> Offset {
+        match watermark {
+            Watermark::High => self.high_watermark,
+            Watermark::LastStable => self.last_stable,
+        }
+    }
 }
 
 /// Names a registration, to take it back.
@@ -30,16 +51,16 @@ struct Waiter {
 pub struct WatchId(u64);
 
 impl Waiters {
-    fn add(&mut self, beyond: Offset, notify: Arc<Notify>) -> WatchId {
+    fn add(&mut self, watermark: Watermark, beyond: Offset, notify: Arc<Notify>) -> WatchId {
         self.next_id += 1;
-        self.list.push(Waiter { id: self.next_id, beyond, notify });
+        self.list.push(Waiter { id: self.next_id, watermark, beyond, notify });
         WatchId(self.next_id)
     }
 
-    /// Takes out those who wait for something below `high_watermark`.
-    pub(crate) fn due(&mut self, high_watermark: Offset) -> Vec<Arc<Notify>> {
+    /// Takes out those who wait for something below their watermark.
+    pub(crate) fn due(&mut self, watermarks: &Watermarks) -> Vec<Arc<Notify>> {
         self.list
-            .extract_if(.., |waiter| waiter.beyond < high_watermark)
+            .extract_if(.., |waiter| waiter.beyond < watermarks.get(waiter.watermark))
             .map(|waiter| waiter.notify)
             .collect()
     }
@@ -84,7 +105,7 @@ impl Ticket {
                     // Trims move no high watermark; whoever publishes one wakes everybody.
                     Target::LogStart(_) => Offset(i64::MAX),
                 };
-                state.waiters.add(beyond, notify.clone())
+                state.waiters.add(Watermark::High, beyond, notify.clone())
             };
             let _guard = Unwatch { partition: &self.partition, watch };
             notify.notified().await;
@@ -120,12 +141,17 @@ impl Drop for Unwatch<'_> {
 }
 
 impl Partition {
-    /// Asks for `notify` to be told when the high watermark is beyond `offset`, when the partition
-    /// is deleted, or when its log start moves. `None` if there is nothing to wait for.
-    pub fn watch(&self, offset: Offset, notify: &Arc<Notify>) -> Option<WatchId> {
+    /// Asks for `notify` to be told when a watermark is beyond `offset`, when the partition is deleted,
+    /// or when its log start moves. `None` if there is nothing to wait for.
+    pub fn watch(
+        &self,
+        watermark: Watermark,
+        offset: Offset,
+        notify: &Arc<Notify>,
+    ) -> Option<WatchId> {
         let mut state = self.state();
-        let over = state.deleted || state.high_watermark > offset;
-        (!over).then(|| state.waiters.add(offset, notify.clone()))
+        let over = state.deleted || state.watermarks().get(watermark) > offset;
+        (!over).then(|| state.waiters.add(watermark, offset, notify.clone()))
     }
 
     /// Takes a registration back; nothing happens if it is gone.

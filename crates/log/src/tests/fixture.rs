@@ -103,10 +103,13 @@ fn format_1_reads_for_ever() {
     on_the_fixture(check);
 }
 
-/// Puts `version` at `at` and the checksum of `from..to` behind it.
+/// A version that no format has reached.
+const NEWER: u16 = 1000;
+
+/// Puts a newer version at `at` and the checksum of `from..to` behind it.
 fn patch(disk: &dyn Disk, path: &Path, at: usize, (from, to): (usize, usize)) {
     let mut content = disk.read(path, 1 << 20).expect("read");
-    content[at..at + 2].copy_from_slice(&2u16.to_le_bytes());
+    content[at..at + 2].copy_from_slice(&NEWER.to_le_bytes());
     let crc = crc32c(&content[from..to]);
     content[to..to + 4].copy_from_slice(&crc.to_le_bytes());
     let file = disk.open(path).expect("open");
@@ -131,9 +134,7 @@ fn read_everything(env: &Env) -> Result<(), LogError> {
 fn refused(env: &Env, path: &Path) {
     for outcome in [read_everything(env), verify(env.disk(), Path::new(DIR)).map(drop)] {
         let error = outcome.expect_err("a newer version is refused");
-        assert!(
-            matches!(&error, LogError::NewerFormat { file, found: 2, known: 1 } if file == path)
-        );
+        assert!(matches!(&error, LogError::NewerFormat { file, found: NEWER, .. } if file == path));
         assert!(error.to_string().contains("written by a newer version"), "{error}");
     }
 }
@@ -171,7 +172,7 @@ fn a_newer_index_is_refused() {
             }
         }
         let error = read_everything(env).expect_err("refused");
-        assert!(matches!(error, LogError::NewerFormat { found: 2, known: 1, .. }), "{error}");
+        assert!(matches!(error, LogError::NewerFormat { found: NEWER, .. }), "{error}");
     });
 }
 

@@ -13,4 +13,5 @@ mod retention;
 mod rewrite;
 mod semantics;
 mod threads;
+mod transactions;
 mod verify;

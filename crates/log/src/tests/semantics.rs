@@ -8,7 +8,7 @@ use thalweg_types::{LeaderEpoch, Offset, Timestamp};
 use tokio::sync::Notify;
 
 use super::harness::{append, batch, id, idempotent, open, read_all, simulate};
-use crate::{AppendError, LogError, ProducerError, ReadLimits};
+use crate::{AppendError, LogError, ProducerError, ReadLimits, Watermark};
 
 #[test]
 fn appended_records_are_read_back_in_order_from_memory_and_from_files() {
@@ -107,12 +107,12 @@ fn a_reader_past_the_end_is_told_when_there_is_more() {
         let (log, _) = open(&env, 0, 1);
         let partition = log.partition(id(0)).expect("partition");
         let notify = Arc::new(Notify::new());
-        partition.watch(Offset(0), &notify).expect("nothing is there yet");
+        partition.watch(Watermark::High, Offset(0), &notify).expect("nothing is there yet");
         let writer = partition.clone();
         env.spawn("append", async move { append(&writer, batch(&[1], 0)).await });
         notify.notified().await;
         assert_eq!(partition.watermarks().high_watermark, Offset(1));
-        assert_eq!(partition.watch(Offset(0), &notify), None);
+        assert_eq!(partition.watch(Watermark::High, Offset(0), &notify), None);
     });
 }
 
