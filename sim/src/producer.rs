@@ -356,7 +356,7 @@ async fn append(
     reply_to: ReplyTo<Answer>,
 ) {
     let options = AppendOptions::default();
-    match broker.append(&session(), target.key(), partition, bytes, options).await {
+    match broker.append(&session(), target.key(), partition, bytes, &options).await {
         Err(error) => reply_to.send(Answer::Refused(error)),
         Ok(appended) => {
             let base = appended.base_offset.0;

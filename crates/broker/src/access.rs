@@ -99,6 +99,11 @@ impl ClusterTable {
         self.authorize(session, operation, target)
     }
 
+    /// What brokers ask of each other.
+    pub(crate) fn authorize_cluster_action(&self, session: &Session) -> Result<(), BrokerError> {
+        self.authorize(session, AclOperation::ClusterAction, AclTarget::CLUSTER)
+    }
+
     /// Creating a topic takes the right to create it, or to create any.
     pub(crate) fn authorize_creation(
         &self,
@@ -140,6 +145,11 @@ impl ClusterTable {
 }
 
 impl Broker {
+    /// Whether the client may ask what brokers ask of each other.
+    pub fn authorize_broker(&self, session: &Session) -> Result<(), BrokerError> {
+        self.table().authorize_cluster_action(session)
+    }
+
     /// Writing with a producer id takes the right to that, or to write to some topic (KIP-679).
     pub(crate) fn authorize_idempotent_write(&self, session: &Session) -> Result<(), BrokerError> {
         let (table, who) = (self.table(), session.requester());

@@ -14,12 +14,14 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::configs::check_statics;
-use crate::groups::{GroupShards, ShardContext, settings};
+use crate::coordinators::World;
+use crate::groups::{self, GroupContext, GroupCoordinators};
 use crate::metadata::{ClusterTable, Driver, Followed, MetadataHandle, TableBuilder, TableCell};
 use crate::metrics::BrokerMetrics;
 use crate::producer_ids::ProducerIds;
 use crate::topic::partition_config;
-use crate::topics::OFFSETS_TOPIC;
+use crate::topics::{OFFSETS_TOPIC, TRANSACTION_TOPIC};
+use crate::transactions::{self, Markers, TransactionContext, TransactionCoordinators};
 use crate::{BrokerError, BrokerOptions, MemoryBudget, TopicKey, data_dir};
 
 /// Longest time between two looks at retention, compaction and space.
@@ -41,8 +43,10 @@ pub(crate) struct Shared {
     pub builder: Arc<TableBuilder>,
     pub table: Arc<TableCell>,
     pub metadata: MetadataHandle,
-    pub groups: Arc<GroupShards>,
-    pub producer_ids: ProducerIds,
+    pub groups: Arc<GroupCoordinators>,
+    pub transactions: TransactionCoordinators,
+    pub markers: Arc<Markers>,
+    pub producer_ids: Arc<ProducerIds>,
     pub fetch_memory: MemoryBudget,
     /// Permits for decompressing.
     pub decompressions: Semaphore,
@@ -102,16 +106,18 @@ impl Broker {
         let metrics = Arc::new(BrokerMetrics::default());
         let (node, log) = (builder.node, builder.log.clone());
         let own = Resource::Broker(node);
-        let group_settings = settings(&table.state.layers(&own, node, &table.statics));
+        let layers = table.state.layers(&own, node, &table.statics);
+        let (of_groups, of_transactions) =
+            (groups::settings(&layers), transactions::settings(&layers));
         let (builder, table) = (Arc::new(builder), Arc::new(TableCell::new(table)));
-        let groups = Arc::new(GroupShards::new(ShardContext {
+        let world = Arc::new(World {
             env: env.clone(),
             clock: Clock::start(env, log.clone()),
-            settings: group_settings,
-            queue_max: options.group_queue_max.max(1),
-            table: table.clone(),
             metrics: metrics.clone(),
-        }));
+            queue_max: options.group_queue_max.max(1),
+        });
+        let context = GroupContext { settings: of_groups, table: table.clone() };
+        let groups = Arc::new(GroupCoordinators::new(world.clone(), context));
         let driver = Driver {
             env: env.clone(),
             followed,
@@ -121,6 +127,10 @@ impl Broker {
             metrics: metrics.clone(),
         };
         let (metadata, task) = driver.start();
+        let producer_ids = Arc::new(ProducerIds::new(metadata.clone()));
+        let markers = Arc::new(Markers { table: table.clone(), groups: groups.clone() });
+        let context = TransactionContext::new(of_transactions, &producer_ids, &markers);
+        let transactions = TransactionCoordinators::new(world, context);
         let shared = Shared {
             env: env.clone(),
             node,
@@ -130,7 +140,9 @@ impl Broker {
             table,
             metadata,
             groups,
-            producer_ids: ProducerIds::default(),
+            transactions,
+            markers,
+            producer_ids,
             fetch_memory: MemoryBudget::new(options.fetch_memory_bytes),
             decompressions: Semaphore::new(options.decompressions_max.max(1)),
             large_memory: Arc::default(),
@@ -142,10 +154,15 @@ impl Broker {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Groups that exist have members to miss and offsets to expire, whether anyone asks or not.
+    /// Groups that exist have members to miss and offsets to expire, and transactions have to be ended,
+    /// whether anyone asks or not.
     fn start_coordinators(&self) {
-        if let Ok(topic) = self.table().topic(TopicKey::Name(OFFSETS_TOPIC)) {
+        let table = self.table();
+        if let Ok(topic) = table.topic(TopicKey::Name(OFFSETS_TOPIC)) {
             self.shared.groups.start(&topic.partitions);
+        }
+        if let Ok(topic) = table.topic(TopicKey::Name(TRANSACTION_TOPIC)) {
+            self.shared.transactions.start(&topic.partitions);
         }
     }
 
@@ -198,7 +215,8 @@ impl Broker {
         for task in tasks {
             task.join().await;
         }
-        for task in self.shared.groups.take_tasks() {
+        let coordinators = self.shared.groups.take_tasks().into_iter();
+        for task in coordinators.chain(self.shared.transactions.take_tasks()) {
             task.join().await;
         }
         self.shared.log.close().await;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use thalweg_coordination::{Millis, Now};
 use thalweg_env::{Env, Instant};
-use thalweg_groups::{Millis, Now};
 use thalweg_log::Log;
 
 /// Measures by monotonic time, and dates by the log's retention clock: a wall clock that jumps, even

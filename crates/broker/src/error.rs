@@ -11,6 +11,7 @@ use thalweg_frame::FrameError;
 use thalweg_groups::GroupError;
 use thalweg_log::{AppendError, LogError, ProducerError};
 use thalweg_records::RecordsError;
+use thalweg_transactions::TransactionError;
 use thalweg_types::{BrokerId, ErrorKind, InvalidTopicName, LeaderEpoch, Offset, TopicName};
 
 /// Errors of the broker. Each is one answer in the terms of any door; [`BrokerError::kind`] says
@@ -50,9 +51,9 @@ pub enum BrokerError {
         /// The topic's `segment.bytes`.
         max: usize,
     },
-    /// The batch belongs to a transaction, and there are none yet.
-    #[error("transactions are not supported yet")]
-    Transactional,
+    /// The batch belongs to a transaction, and the request does not say to which.
+    #[error("a transactional batch needs a transactional id")]
+    NoTransactionalId,
     /// All copies are asked for where the topic wants more of them than it has.
     #[error("min.insync.replicas is {required}, the topic has {copies} replica(s)")]
     NotEnoughReplicas {
@@ -98,6 +99,9 @@ pub enum BrokerError {
     /// A group's coordinator refuses.
     #[error(transparent)]
     Group(#[from] GroupError),
+    /// A transaction's coordinator refuses.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
 
     /// Stored bytes failed their checksum. They are not served.
     #[error("{0}")]
@@ -172,20 +176,26 @@ impl BrokerError {
             | Self::InternalTopic(_)
             | Self::TopicDeletionDisabled
             | Self::Policy(_)
-            | Self::Transactional
+            | Self::NoTransactionalId
             | Self::NotEnoughReplicas { .. }
             | Self::OffsetOutOfRange { .. }
-            | Self::Producer(ProducerError::OutOfOrder { .. })
+            | Self::Producer(
+                ProducerError::OutOfOrder { .. }
+                | ProducerError::TransactionOpen
+                | ProducerError::NoTransaction,
+            )
             | Self::NoFormat(_)
             | Self::OtherNode { .. } => ErrorKind::Invalid,
             Self::BatchLargerThanSegment { .. } => ErrorKind::Limit,
             Self::Records(error) => error.kind(),
-            Self::Producer(ProducerError::StaleEpoch { .. }) | Self::FencedLeaderEpoch { .. } => {
-                ErrorKind::Fenced
-            }
+            Self::Producer(
+                ProducerError::StaleEpoch { .. } | ProducerError::StaleCoordinator { .. },
+            )
+            | Self::FencedLeaderEpoch { .. } => ErrorKind::Fenced,
             Self::UnknownLeaderEpoch { .. } | Self::Closing => ErrorKind::Retry,
             Self::Cluster(error) => error.kind(),
             Self::Group(error) => error.kind(),
+            Self::Transaction(error) => error.kind(),
             Self::Corrupt(_) => ErrorKind::Corrupt,
             Self::Storage(error) => error.kind(),
             Self::Metadata(error) => error.kind(),
@@ -227,6 +237,7 @@ impl From<AppendError> for BrokerError {
         match error {
             AppendError::Producer(error) => Self::Producer(error),
             AppendError::Log(error) => error.into(),
+            AppendError::Marker(error) => Self::Records(error),
         }
     }
 }

@@ -10,6 +10,7 @@ mod append;
 mod broker;
 mod clock;
 mod configs;
+mod coordinators;
 mod data_dir;
 mod error;
 mod fetch;
@@ -24,6 +25,7 @@ mod producer_ids;
 mod session;
 mod topic;
 mod topics;
+mod transactions;
 mod verify;
 
 #[cfg(test)]
@@ -46,6 +48,7 @@ pub use options::BrokerOptions;
 pub use session::Session;
 pub use topic::{Topic, TopicKey};
 pub use topics::{CreatedTopic, DeletedTopic};
+pub use transactions::{EndedPartition, InTransaction, MarkerRequest, TransactionListing};
 pub use verify::{Verification, verify};
 
 // The words of the rules and stores beneath that requests and outcomes are made of, so that a door
@@ -56,9 +59,15 @@ pub use thalweg_groups::{
     FetchedOffset, GroupError, GroupId, GroupState, GroupType, Heartbeat, InstanceId, JoinGroup,
     JoinRefusal, Joined, JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, MemberId,
     OffsetCommit, OffsetDelete, OffsetFetch, Protocol, SyncGroup, Synced, TopicPartitions,
+    TxnOffsetCommit,
 };
 pub use thalweg_log::{
-    Damage, FLUSH_BUCKETS_US, LogError, LogMetrics, Producer, ProducerBatch, ProducerError,
-    RecoveryReport, Slice,
+    AbortedTransaction, Damage, FLUSH_BUCKETS_US, LogError, LogMetrics, ProducerBatch,
+    ProducerError, ProducerState, RecoveryReport, Slice,
 };
 pub use thalweg_records::{Fault, RecordsError, RejectReason, Rejected, RejectedRecord};
+pub use thalweg_transactions::{
+    AddPartitions, AddedPartitions, DescribedTransaction, Description, EndTransaction,
+    InitProducerId, ListTransactions, ListedTransaction, Outcome, Partitions, Producer, Purpose,
+    TransactionError, TransactionState, TransactionVersion, TransactionalId,
+};

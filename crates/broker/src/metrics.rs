@@ -32,7 +32,7 @@ pub struct BrokerMetrics {
     pub fetches_waited: AtomicU64,
     /// Entries appended to the metadata chain.
     pub metadata_entries: AtomicU64,
-    /// Group coordinators that were loaded, at the start or after a failed write.
+    /// Coordinators that were loaded, at the start or after a failed write.
     pub coordinators_loaded: AtomicU64,
     /// Generations that groups began.
     pub group_generations: AtomicU64,
@@ -40,6 +40,10 @@ pub struct BrokerMetrics {
     pub group_members_removed: AtomicU64,
     /// Committed offsets that expired.
     pub group_offsets_expired: AtomicU64,
+    /// Transactions that ended in all their partitions.
+    pub transactions_completed: AtomicU64,
+    /// Attempts to write markers that failed and are repeated.
+    pub transaction_markers_failed: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use thalweg_cluster::acl::AclOperation;
-use thalweg_log::{Partition, Producer, TimestampOffset};
+use thalweg_log::{Partition, ProducerState, TimestampOffset};
 use thalweg_types::{LeaderEpoch, Offset, ProducerId, Timestamp};
 
 use crate::fetch::{EpochEnd, check_epoch};
@@ -78,7 +78,9 @@ impl Broker {
         check_epoch(&partition, asked.current_leader_epoch)?;
         let watermarks = partition.watermarks();
         Ok(match asked.spec {
-            OffsetSpec::Latest => at(watermarks.high_watermark, partition.leader_epoch()),
+            OffsetSpec::Latest => {
+                at(watermarks.get(asked.isolation.watermark()), partition.leader_epoch())
+            }
             OffsetSpec::Earliest | OffsetSpec::EarliestLocal => {
                 let epoch = partition.epoch_at(watermarks.log_start);
                 at(watermarks.log_start, epoch.unwrap_or_else(|| partition.leader_epoch()))
@@ -86,7 +88,11 @@ impl Broker {
             // Nothing is copied to a remote store.
             OffsetSpec::LatestTiered | OffsetSpec::EarliestPendingUpload => ListedOffset::NONE,
             OffsetSpec::MaxTimestamp => self.find(partition, None).await?,
-            OffsetSpec::Timestamp(timestamp) => self.find(partition, Some(timestamp)).await?,
+            OffsetSpec::Timestamp(timestamp) => {
+                let end = watermarks.get(asked.isolation.watermark());
+                let found = self.find(partition, Some(timestamp)).await?;
+                if found.offset < end { found } else { ListedOffset::NONE }
+            }
         })
     }
 
@@ -154,7 +160,7 @@ impl Broker {
         session: &Session,
         topic: TopicKey<'_>,
         partition: i32,
-    ) -> Result<Vec<(ProducerId, Producer)>, BrokerError> {
+    ) -> Result<Vec<(ProducerId, ProducerState)>, BrokerError> {
         let table = self.table();
         let found = table.authorized_partition(session, AclOperation::Read, topic, partition);
         Ok(found?.producers())

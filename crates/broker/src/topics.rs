@@ -16,6 +16,13 @@ use crate::{Broker, BrokerError, ClusterTable, Session, Topic, TopicKey};
 /// The topic in which groups and their offsets are kept.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
+/// The topic in which transactions are kept.
+pub(crate) const TRANSACTION_TOPIC: &str = "__transaction_state";
+
+/// The topics in which coordinators keep their state, and where the settings say what they are like.
+const COORDINATOR_TOPICS: [(&str, &str); 2] =
+    [(OFFSETS_TOPIC, "offsets.topic"), (TRANSACTION_TOPIC, "transaction.state.log")];
+
 /// Smallest `segment.bytes` of a topic.
 const SEGMENT_BYTES_MIN: i64 = 1 << 20;
 
@@ -133,7 +140,7 @@ impl Broker {
             found => return found.cloned(),
         }
         let is_wanted = match name {
-            OFFSETS_TOPIC => true,
+            OFFSETS_TOPIC | TRANSACTION_TOPIC => true,
             _ => !is_internal(name) && self.setting_bool("auto.create.topics.enable"),
         };
         if !is_wanted {
@@ -210,10 +217,11 @@ impl Broker {
             assignments: Vec::new(),
             configs: BTreeMap::new(),
         };
-        if name == OFFSETS_TOPIC {
-            new.partitions = self.setting_int("offsets.topic.num.partitions") as i32;
-            new.replication_factor = self.setting_int("offsets.topic.replication.factor") as i16;
-            let segment_bytes = self.setting_int("offsets.topic.segment.bytes");
+        if let Some((_, settings)) = COORDINATOR_TOPICS.iter().find(|(topic, _)| *topic == name) {
+            let setting = |what: &str| self.setting_int(&format!("{settings}.{what}"));
+            new.partitions = setting("num.partitions") as i32;
+            new.replication_factor = setting("replication.factor") as i16;
+            let segment_bytes = setting("segment.bytes");
             new.configs = [
                 ("cleanup.policy", "compact".to_owned()),
                 ("compression.type", "producer".to_owned()),
@@ -229,6 +237,11 @@ impl Broker {
     /// The offsets topic, created if need be.
     pub(crate) async fn offsets_topic(&self) -> Result<Arc<Topic>, BrokerError> {
         self.default_topic(OFFSETS_TOPIC).await
+    }
+
+    /// The transaction topic, created if need be.
+    pub(crate) async fn transaction_topic(&self) -> Result<Arc<Topic>, BrokerError> {
+        self.default_topic(TRANSACTION_TOPIC).await
     }
 }
 

@@ -140,6 +140,11 @@ impl<'a> AclTarget<'a> {
         Self { resource_type: ResourceType::Topic, name }
     }
 
+    /// A transactional id, which need not exist.
+    pub const fn transactional_id(name: &'a str) -> Self {
+        Self { resource_type: ResourceType::TransactionalId, name }
+    }
+
     /// A group, which need not exist.
     pub const fn group(name: &'a str) -> Self {
         Self { resource_type: ResourceType::Group, name }

@@ -12,6 +12,7 @@ mod authorized_operations;
 mod config_values;
 mod duplicates;
 mod topic_names;
+mod transaction_errors;
 
 use thalweg_broker::MemoryPermit;
 use thalweg_kafka_wire::{ApiKey, Decoder, Request, WireError, encode_response};
@@ -79,6 +80,11 @@ apis! {
         DeleteRecords by delete_records,
         InitProducerId by init_producer_id,
         OffsetForLeaderEpoch by offset_for_leader_epoch,
+        AddPartitionsToTxn by add_partitions_to_txn,
+        AddOffsetsToTxn by add_offsets_to_txn,
+        EndTxn by end_txn,
+        WriteTxnMarkers by write_txn_markers,
+        TxnOffsetCommit by txn_offset_commit,
         DescribeAcls by describe_acls,
         CreateAcls by create_acls,
         DeleteAcls by delete_acls,
@@ -91,15 +97,12 @@ apis! {
         OffsetDelete by offset_delete,
         DescribeCluster by describe_cluster,
         DescribeProducers by describe_producers,
+        DescribeTransactions by describe_transactions,
+        ListTransactions by list_transactions,
         DescribeTopicPartitions by describe_topic_partitions,
     }
     absent {
         SaslHandshake,
-        AddPartitionsToTxn,
-        AddOffsetsToTxn,
-        EndTxn,
-        WriteTxnMarkers,
-        TxnOffsetCommit,
         AlterReplicaLogDirs,
         SaslAuthenticate,
         CreateDelegationToken,
@@ -116,8 +119,6 @@ apis! {
         DescribeQuorum,
         UpdateFeatures,
         UnregisterBroker,
-        DescribeTransactions,
-        ListTransactions,
         ConsumerGroupHeartbeat,
         ConsumerGroupDescribe,
         GetTelemetrySubscriptions,

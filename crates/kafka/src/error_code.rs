@@ -5,6 +5,7 @@
 use thalweg_broker::acl::ResourceType;
 use thalweg_broker::{
     BrokerError, ClusterError, Fault, GroupError, JoinRefusal, ProducerError, RecordsError,
+    TransactionError,
 };
 use thalweg_kafka_wire::ErrorCode;
 
@@ -40,7 +41,7 @@ impl AsErrorCode for BrokerError {
             Self::Policy(_) => ErrorCode::PolicyViolation,
             Self::Records(error) => error.error_code(),
             Self::BatchLargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
-            Self::Transactional => ErrorCode::InvalidTxnState,
+            Self::NoTransactionalId => ErrorCode::TransactionalIdAuthorizationFailed,
             Self::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
             Self::Producer(error) => error.error_code(),
             Self::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
@@ -48,6 +49,7 @@ impl AsErrorCode for BrokerError {
             Self::UnknownLeaderEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
             Self::Cluster(error) => error.error_code(),
             Self::Group(error) => error.error_code(),
+            Self::Transaction(error) => error.error_code(),
             Self::Corrupt(_) => ErrorCode::CorruptMessage,
             Self::Storage(_) | Self::Metadata(_) => ErrorCode::KafkaStorageError,
             // Clients look for the new leader then, which is what a broker that goes away wants.
@@ -92,6 +94,8 @@ impl AsErrorCode for ProducerError {
         match self {
             Self::OutOfOrder { .. } => ErrorCode::OutOfOrderSequenceNumber,
             Self::StaleEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+            Self::TransactionOpen | Self::NoTransaction => ErrorCode::InvalidTxnState,
+            Self::StaleCoordinator { .. } => ErrorCode::TransactionCoordinatorFenced,
         }
     }
 }
@@ -154,6 +158,29 @@ impl AsErrorCode for GroupError {
             Self::UnstableOffsetCommit => ErrorCode::UnstableOffsetCommit,
             Self::GroupAuthorizationFailed => ErrorCode::GroupAuthorizationFailed,
             Self::TopicAuthorizationFailed => ErrorCode::TopicAuthorizationFailed,
+            Self::UnknownServerError => ErrorCode::UnknownServerError,
+        }
+    }
+}
+
+impl AsErrorCode for TransactionError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::CoordinatorLoadInProgress => ErrorCode::CoordinatorLoadInProgress,
+            Self::NotCoordinator => ErrorCode::NotCoordinator,
+            Self::CoordinatorNotAvailable => ErrorCode::CoordinatorNotAvailable,
+            Self::InvalidRequest => ErrorCode::InvalidRequest,
+            Self::InvalidTransactionTimeout => ErrorCode::InvalidTransactionTimeout,
+            Self::ConcurrentTransactions => ErrorCode::ConcurrentTransactions,
+            Self::InvalidProducerIdMapping => ErrorCode::InvalidProducerIdMapping,
+            Self::ProducerFenced => ErrorCode::ProducerFenced,
+            Self::InvalidTxnState => ErrorCode::InvalidTxnState,
+            Self::TransactionAbortable => ErrorCode::TransactionAbortable,
+            Self::TransactionalIdNotFound => ErrorCode::TransactionalIdNotFound,
+            Self::InvalidRegularExpression => ErrorCode::InvalidRegularExpression,
+            Self::TransactionalIdAuthorizationFailed => {
+                ErrorCode::TransactionalIdAuthorizationFailed
+            }
             Self::UnknownServerError => ErrorCode::UnknownServerError,
         }
     }

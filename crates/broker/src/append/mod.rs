@@ -2,31 +2,37 @@
 
 mod prepare;
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use thalweg_cluster::acl::AclOperation;
 use thalweg_cluster::config::TimestampType;
-use thalweg_log::Ticket;
+use thalweg_coordination::Producer;
+use thalweg_log::{Partition, Ticket, TransactionGuard};
+use thalweg_records::BatchMut;
 use thalweg_types::{Offset, Timestamp};
 
 use crate::metrics::{add, count};
-use crate::{Broker, BrokerError, Session, Topic, TopicKey};
+use crate::{Broker, BrokerError, InTransaction, Session, Topic, TopicKey};
 
 /// Compressed batches up to this many bytes are decompressed where they are: sending them to a
 /// thread would cost more.
 const INLINE_BYTES_MAX: usize = 16 << 10;
 
 /// How a batch is to be appended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AppendOptions {
     /// The client asks for all copies (`acks=all`), so that the topic's `min.insync.replicas` counts.
     pub all_replicas: bool,
     /// False for clients that are too old to have been told of zstd (KIP-110).
     pub zstd_allowed: bool,
+    /// The transaction that transactional batches belong to.
+    pub transaction: Option<InTransaction>,
 }
 
 impl Default for AppendOptions {
     fn default() -> Self {
-        Self { all_replicas: true, zstd_allowed: true }
+        Self { all_replicas: true, zstd_allowed: true, transaction: None }
     }
 }
 
@@ -65,7 +71,7 @@ impl Broker {
         topic: TopicKey<'_>,
         partition: i32,
         records: BytesMut,
-        options: AppendOptions,
+        options: &AppendOptions,
     ) -> Result<Appended, BrokerError> {
         let appended = self.try_append(session, topic, partition, records, options).await;
         if appended.is_err() {
@@ -80,7 +86,7 @@ impl Broker {
         topic: TopicKey<'_>,
         partition: i32,
         records: BytesMut,
-        options: AppendOptions,
+        options: &AppendOptions,
     ) -> Result<Appended, BrokerError> {
         let table = self.table();
         let topic = table.authorized_topic(session, AclOperation::Write, topic)?;
@@ -90,7 +96,8 @@ impl Broker {
         let batch = prepare::accept(records, topic.config(), options)?;
         let batch = self.prepare(batch, topic.config()).await?;
         let (bytes, count_in) = (batch.as_bytes().len(), batch.header().count);
-        let appended = partition.append(batch)?;
+        let guard = self.vouch_for(session, &batch, topic, partition, options).await?;
+        let appended = partition.append_transactional(batch, guard)?;
 
         if appended.duplicate {
             count(&self.shared.metrics.appends_duplicate);
@@ -106,12 +113,29 @@ impl Broker {
             durable: Durable(appended.ticket),
         })
     }
+
+    /// What a batch needs to be the first of a transaction.
+    async fn vouch_for(
+        &self,
+        session: &Session,
+        batch: &BatchMut,
+        topic: &Topic,
+        partition: &Arc<Partition>,
+        options: &AppendOptions,
+    ) -> Result<Option<TransactionGuard>, BrokerError> {
+        if !batch.header().attributes.is_transactional() {
+            return Ok(None);
+        }
+        let transaction = options.transaction.as_ref().ok_or(BrokerError::NoTransactionalId)?;
+        let producer = Producer::new(batch.header().producer_id, batch.header().producer_epoch);
+        self.vouch(session, transaction, producer, topic.name(), partition).await
+    }
 }
 
 fn check_topic(
     session: &Session,
     topic: &Topic,
-    options: AppendOptions,
+    options: &AppendOptions,
 ) -> Result<(), BrokerError> {
     if topic.is_internal() && !session.may_write_internal_topics() {
         return Err(BrokerError::InternalTopic(topic.name().clone()));

@@ -16,13 +16,10 @@ use crate::{Broker, BrokerError};
 pub(super) fn accept(
     records: BytesMut,
     config: &TopicConfig,
-    options: AppendOptions,
+    options: &AppendOptions,
 ) -> Result<BatchMut, BrokerError> {
     let batch = BatchMut::from_client(records, limit(config.max_message_bytes))?;
     let attributes = batch.header().attributes;
-    if attributes.is_transactional() {
-        return Err(BrokerError::Transactional);
-    }
     let compression = attributes.compression()?;
     if compression == Compression::Zstd && !options.zstd_allowed {
         return Err(RecordsError::UnknownCompression(compression.id()).into());

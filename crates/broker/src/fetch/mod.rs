@@ -5,7 +5,7 @@ mod wait;
 
 use std::time::Duration;
 
-use thalweg_log::Slice;
+use thalweg_log::{AbortedTransaction, Slice, Watermark};
 use thalweg_types::{LeaderEpoch, Offset};
 
 use crate::metrics::count;
@@ -16,14 +16,24 @@ pub(crate) use read::{check_epoch, load};
 /// Bytes that a fetch still gets when the memory for fetches is used up.
 pub const SMALL_FETCH_BYTES: usize = 64 << 10;
 
-/// Which records a consumer sees. Without transactions both are the same.
+/// Which records a consumer sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
     /// Everything below the high watermark.
     #[default]
     ReadUncommitted,
-    /// Everything below the last stable offset, aborted records excepted.
+    /// Everything below the last stable offset. Consumers leave out what is aborted.
     ReadCommitted,
+}
+
+impl Isolation {
+    /// How far it lets a consumer read.
+    pub(crate) const fn watermark(self) -> Watermark {
+        match self {
+            Self::ReadUncommitted => Watermark::High,
+            Self::ReadCommitted => Watermark::LastStable,
+        }
+    }
 }
 
 /// Asks for records of several partitions, in the order of preference.
@@ -78,6 +88,8 @@ pub struct Fetched {
     pub last_stable_offset: Offset,
     /// The first offset that is kept.
     pub log_start: Offset,
+    /// For readers of committed records: the aborted transactions among the records.
+    pub aborted: Vec<AbortedTransaction>,
     /// Set if the client's last record is not of this log: the epoch it should know, and where that
     /// ends. No records come then.
     pub diverging_epoch: Option<EpochEnd>,

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use thalweg_cluster::acl::AclOperation;
 use thalweg_env::Env;
-use thalweg_log::{LogError, Partition, ReadLimits, Slice, is_gone};
+use thalweg_log::{LogError, Partition, ReadLimits, Slice, Watermarks, is_gone};
+use thalweg_records::BatchReader;
 use thalweg_types::{LeaderEpoch, Offset};
 
-use super::{EpochEnd, FetchPartition, FetchRequest, FetchResponse, Fetched, SMALL_FETCH_BYTES};
+use super::{
+    EpochEnd, FetchPartition, FetchRequest, FetchResponse, Fetched, Isolation, SMALL_FETCH_BYTES,
+};
 use crate::broker::Shared;
 use crate::metrics::{BrokerMetrics, count};
 use crate::{Broker, BrokerError, MemoryPermit, Session};
@@ -40,7 +43,10 @@ impl Broker {
             let FetchPartition { topic, partition, .. } = *asked;
             let found = table.authorized_partition(session, AclOperation::Read, topic, partition);
             let fetched = match found {
-                Ok(partition) => self.read_partition(partition, asked, &mut allowance).await,
+                Ok(partition) => {
+                    let isolation = request.isolation;
+                    self.read_partition(partition, asked, isolation, &mut allowance).await
+                }
                 Err(error) => Err(error),
             };
             if let Err(BrokerError::Corrupt(error)) = &fetched {
@@ -56,6 +62,7 @@ impl Broker {
         &self,
         partition: &Arc<Partition>,
         asked: &FetchPartition<'_>,
+        isolation: Isolation,
         allowance: &mut Allowance,
     ) -> Result<Fetched, BrokerError> {
         check_epoch(partition, asked.current_leader_epoch)?;
@@ -63,8 +70,9 @@ impl Broker {
         let mut fetched = Fetched {
             records: Slice::default(),
             high_watermark: watermarks.high_watermark,
-            last_stable_offset: watermarks.high_watermark,
+            last_stable_offset: watermarks.last_stable,
             log_start: watermarks.log_start,
+            aborted: Vec::new(),
             diverging_epoch: diverging(partition, asked)?,
         };
         // From the end there is nothing to read; from elsewhere the log says whether it is in range.
@@ -72,21 +80,30 @@ impl Broker {
         if fetched.diverging_epoch.is_some() || at_end {
             return Ok(fetched);
         }
-        let (records, end) = self.read_within(partition, asked, allowance).await?;
+        let end = match isolation {
+            Isolation::ReadUncommitted => Offset(i64::MAX),
+            Isolation::ReadCommitted => watermarks.last_stable,
+        };
+        let (records, watermarks) = self.read_within(partition, asked, end, allowance).await?;
+        // Records that were read are never beyond the watermarks that come with them.
+        fetched.high_watermark = watermarks.high_watermark;
+        fetched.last_stable_offset = watermarks.last_stable;
+        if isolation == Isolation::ReadCommitted {
+            // What lies before the last stable offset stays as it was decided.
+            fetched.aborted = partition.aborted_transactions(asked.offset, end_of(&records));
+        }
         fetched.records = records;
-        // Records that were read are never beyond the watermark that comes with them.
-        fetched.high_watermark = end;
-        fetched.last_stable_offset = end;
         Ok(fetched)
     }
 
-    /// Reads what the allowance leaves, and takes it off. Returns the high watermark of the read, too.
+    /// Reads what the allowance leaves, and takes it off. Returns the watermarks of the read, too.
     async fn read_within(
         &self,
         partition: &Arc<Partition>,
         asked: &FetchPartition<'_>,
+        end: Offset,
         allowance: &mut Allowance,
-    ) -> Result<(Slice, Offset), BrokerError> {
+    ) -> Result<(Slice, Watermarks), BrokerError> {
         let mut bytes_max = asked.bytes_max.min(allowance.bytes);
         let mut permit = self.shared.fetch_memory.try_acquire(bytes_max);
         if permit.is_none() && bytes_max > SMALL_FETCH_BYTES {
@@ -95,33 +112,38 @@ impl Broker {
             bytes_max = SMALL_FETCH_BYTES;
             permit = self.shared.fetch_memory.try_acquire(bytes_max);
         }
-        let limits =
-            ReadLimits { bytes_max, at_least_one: !allowance.has_records, end: Offset(i64::MAX) };
+        let limits = ReadLimits { bytes_max, at_least_one: !allowance.has_records, end };
         let Shared { env, metrics, .. } = &*self.shared;
-        let (slice, end) = load(env, metrics, partition, asked.offset, limits).await?;
+        let (slice, watermarks) = load(env, metrics, partition, asked.offset, limits).await?;
         if let Some(mut permit) = permit {
             permit.shrink_to(slice.len);
             allowance.memory.merge(permit);
         }
         allowance.bytes = allowance.bytes.saturating_sub(slice.len);
         allowance.has_records |= slice.len > 0;
-        Ok((slice, end))
+        Ok((slice, watermarks))
     }
 }
 
+/// The offset after the last record of a slice; the first of all if it is empty.
+fn end_of(slice: &Slice) -> Offset {
+    let last = slice.parts.last().cloned().unwrap_or_default();
+    BatchReader::new(last).flatten().last().map_or(Offset::ZERO, |batch| batch.next_offset())
+}
+
 /// Plans and loads; what is in memory at once, the rest on a thread that may block. Returns the
-/// high watermark of the read, too.
+/// watermarks of the read, too.
 pub(crate) async fn load(
     env: &Env,
     metrics: &BrokerMetrics,
     partition: &Arc<Partition>,
     from: Offset,
     limits: ReadLimits,
-) -> Result<(Slice, Offset), LogError> {
+) -> Result<(Slice, Watermarks), LogError> {
     let mut attempt = 1;
     loop {
         let plan = partition.plan_read(from, limits)?;
-        let end = plan.watermarks().high_watermark;
+        let watermarks = plan.watermarks();
         let loaded = if plan.is_in_memory() {
             plan.load()
         } else {
@@ -130,7 +152,7 @@ pub(crate) async fn load(
         };
         match loaded {
             Err(error) if is_gone(&error) && attempt < ATTEMPTS => attempt += 1,
-            loaded => return Ok((loaded?, end)),
+            loaded => return Ok((loaded?, watermarks)),
         }
     }
 }

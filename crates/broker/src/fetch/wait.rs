@@ -6,7 +6,7 @@ use thalweg_env::Instant;
 use thalweg_log::{Partition, WatchId};
 use tokio::sync::Notify;
 
-use super::{FetchRequest, FetchResponse};
+use super::{FetchRequest, FetchResponse, Isolation};
 use crate::Broker;
 
 /// Registrations with partitions, taken back when dropped.
@@ -52,9 +52,13 @@ impl Broker {
         let table = self.table();
         let mut watches = Watches(Vec::with_capacity(request.partitions.len()));
         for (asked, fetched) in request.partitions.iter().zip(&response.partitions) {
-            let seen = fetched.as_ref().ok()?.high_watermark;
+            let fetched = fetched.as_ref().ok()?;
+            let seen = match request.isolation {
+                Isolation::ReadUncommitted => fetched.high_watermark,
+                Isolation::ReadCommitted => fetched.last_stable_offset,
+            };
             let partition = table.partition(asked.topic, asked.partition).ok()?;
-            let watch = partition.watch(seen, notify)?;
+            let watch = partition.watch(request.isolation.watermark(), seen, notify)?;
             watches.0.push((partition.clone(), watch));
         }
         Some(watches)

@@ -1,19 +1,24 @@
-//! The group coordinators: a task for each partition of the offsets topic, which drives one state
-//! machine of `thalweg-groups` as that crate's documentation asks.
+//! The group coordinators, and what groups ask of them.
 
+mod coordinator;
 mod lag;
-mod load;
 mod requests;
-mod shard;
-mod shards;
-mod write;
+
+use std::sync::Arc;
 
 use thalweg_cluster::config::Layers;
-use thalweg_groups::Settings;
+use thalweg_env::Env;
+use thalweg_groups::{DeletedTopic, Settings};
 
+use crate::Topic;
+use crate::coordinators::Coordinators;
+
+pub(crate) use coordinator::{Command, CommitInTransaction, GroupContext, GroupCoordinator};
 pub use lag::GroupLag;
+pub(crate) use requests::with_refused;
 pub use requests::{CommitOutcome, GroupListing};
-pub(crate) use shards::{GroupShards, ShardContext};
+
+pub(crate) type GroupCoordinators = Coordinators<GroupCoordinator>;
 
 /// What the broker's configuration says about groups.
 pub(crate) fn settings(layers: &Layers<'_>) -> Settings {
@@ -29,5 +34,25 @@ pub(crate) fn settings(layers: &Layers<'_>) -> Settings {
         offsets_retention_ms: number("offsets.retention.minutes").saturating_mul(MINUTE_MS),
         offsets_retention_check_interval_ms: int("offsets.retention.check.interval.ms"),
         ..Settings::default()
+    }
+}
+
+impl GroupCoordinators {
+    /// Tells every coordinator that topics are gone. One that misses it looks again when it loads.
+    pub fn forget_topics(&self, env: &Env, topics: &[Arc<Topic>]) {
+        let senders = self.senders().to_vec();
+        if topics.is_empty() || senders.is_empty() {
+            return;
+        }
+        let deleted: Vec<DeletedTopic> = topics
+            .iter()
+            .map(|topic| DeletedTopic { name: topic.name().clone(), id: topic.id() })
+            .collect();
+        // A task of its own: the chain must not wait for a coordinator that waits for the device.
+        env.spawn("forget-topics", async move {
+            for sender in senders {
+                let _ = sender.send(Command::TopicsDeleted(deleted.clone())).await;
+            }
+        });
     }
 }

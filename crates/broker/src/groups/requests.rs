@@ -12,7 +12,8 @@ use thalweg_groups::{
 use thalweg_types::{LeaderEpoch, Offset};
 use tokio::sync::{mpsc, oneshot};
 
-use super::shards::{Command, shard_of};
+use super::coordinator::Command;
+use crate::coordinators::shard_of;
 use crate::{Broker, BrokerError, ClusterTable, Session, TopicKey};
 
 /// What became of one offset of a commit, or of a deletion.
@@ -114,6 +115,17 @@ impl Broker {
         session: &Session,
         mut request: OffsetCommit,
     ) -> Result<Vec<TopicPartitions<CommitOutcome>>, GroupError> {
+        let refused = self.take_refused(session, &mut request)?;
+        let committed = ask!(self, request.group_id.clone().as_str(), OffsetCommit(request))?;
+        Ok(with_refused(committed, refused))
+    }
+
+    /// Names the topics of a commit, and takes out what the client may not read or what does not exist.
+    pub(crate) fn take_refused(
+        &self,
+        session: &Session,
+        request: &mut OffsetCommit,
+    ) -> Result<Refused, GroupError> {
         let table = self.table();
         table.authorize_group(session, AclOperation::Read, request.group_id.as_str())?;
         request.topics.iter_mut().for_each(|topic| identify(&table, topic));
@@ -123,8 +135,7 @@ impl Broker {
             outcomes.extend(take_unknown(&table, topic));
             refused.push(outcomes);
         }
-        let committed = ask!(self, request.group_id.clone().as_str(), OffsetCommit(request))?;
-        Ok(with_refused(committed, refused))
+        Ok(refused)
     }
 
     /// The offsets of a group. Topics that were asked for come back with their ids, if they exist.
@@ -276,6 +287,16 @@ impl Broker {
         receive(send(sender, request)).await
     }
 
+    /// The coordinator of a partition of the offsets topic.
+    pub(crate) async fn group_coordinator(
+        &self,
+        number: i32,
+    ) -> Result<&mpsc::Sender<Command>, BrokerError> {
+        let senders = self.coordinators().await?;
+        let sender = usize::try_from(number).ok().and_then(|number| senders.get(number));
+        sender.ok_or_else(|| GroupError::CoordinatorNotAvailable.into())
+    }
+
     /// The coordinators, started if need be.
     async fn coordinators(&self) -> Result<&[mpsc::Sender<Command>], BrokerError> {
         let groups = &self.shared.groups;
@@ -345,10 +366,13 @@ fn hide(topic: &mut TopicPartitions<FetchedOffset>) {
     }
 }
 
+/// For each topic of a commit, what its coordinator is not asked for.
+pub(crate) type Refused = Vec<Vec<CommitOutcome>>;
+
 /// What the coordinator did, and behind it what it was not asked for.
-fn with_refused(
+pub(crate) fn with_refused(
     done: Vec<TopicPartitions<PartitionResult>>,
-    refused: Vec<Vec<CommitOutcome>>,
+    refused: Refused,
 ) -> Vec<TopicPartitions<CommitOutcome>> {
     let topics = done.into_iter().zip(refused).map(|(topic, refused)| {
         let mut topic = outcomes(topic);

@@ -10,7 +10,7 @@ use super::proposal::{Decided, Proposal, Typed};
 use super::{ClusterTable, Followed, TableBuilder, TableCell};
 use crate::BrokerError;
 use crate::error::ChainError;
-use crate::groups::GroupShards;
+use crate::groups::GroupCoordinators;
 use crate::metrics::{BrokerMetrics, count};
 
 /// Proposals that may wait.
@@ -22,6 +22,7 @@ const PROPOSALS_PER_ENTRY_MAX: usize = 64;
 type Proposals = Vec<Box<dyn Proposal>>;
 
 /// Changes the cluster.
+#[derive(Clone)]
 pub(crate) struct MetadataHandle(mpsc::Sender<Box<dyn Proposal>>);
 
 impl MetadataHandle {
@@ -46,7 +47,7 @@ pub(crate) struct Driver {
     pub followed: Followed,
     pub builder: Arc<TableBuilder>,
     pub table: Arc<TableCell>,
-    pub groups: Arc<GroupShards>,
+    pub groups: Arc<GroupCoordinators>,
     pub metrics: Arc<BrokerMetrics>,
 }
 

@@ -93,7 +93,7 @@ async fn append(
     records: BytesMut,
 ) -> Result<Appended, BrokerError> {
     let options = AppendOptions::default();
-    broker.append(&session(), TopicKey::Name(topic), partition, records, options).await
+    broker.append(&session(), TopicKey::Name(topic), partition, records, &options).await
 }
 
 /// Appends and waits; returns the base offset.

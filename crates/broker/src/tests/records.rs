@@ -293,7 +293,7 @@ fn bombs_and_transactions_and_internal_topics_are_refused() {
         let producer = (1.into(), ProducerEpoch(0), Sequence(0));
         let builder = BatchBuilder::new().producer(producer.0, producer.1, producer.2);
         let refused = append(&broker, "t", 0, build(builder.transactional(), &["v"])).await;
-        assert!(matches!(refused, Err(BrokerError::Transactional)));
+        assert!(matches!(refused, Err(BrokerError::NoTransactionalId)));
 
         broker.find_coordinator(&session(), "g").await.unwrap();
         let refused = append(&broker, "__consumer_offsets", 0, batch(&["v"])).await;

@@ -12,17 +12,29 @@
 //! - The header of the response is always the oldest.
 //! - Produce is advertised from version 0, though the first three are refused: older librdkafka takes
 //!   a broker without them for one without features (KAFKA-18659).
-//! - No feature is finalized. `transaction.version`, `group.version` and `share.version` would make
-//!   clients use protocols that come later; the others decide nothing in a client.
+//! - `transaction.version` 2 is finalized: every transaction has an epoch of its own (KIP-890).
+//!   `group.version` and `share.version` would make clients use protocols that come later; the others
+//!   decide nothing in a client.
 
-use thalweg_kafka_wire::messages::api_versions_response::ApiVersion;
+use thalweg_broker::MemoryPermit;
+use thalweg_kafka_wire::messages::api_versions_response::{
+    ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use thalweg_kafka_wire::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use thalweg_kafka_wire::{ApiKey, ErrorCode, encode_response};
-use thalweg_broker::MemoryPermit;
 
 use crate::call::{Call, Software};
 use crate::close::Close;
 use crate::connection::{Outcome, Reply};
+
+/// The feature that says which protocol transactions follow.
+const TRANSACTION_VERSION: &str = "transaction.version";
+const TRANSACTION_LEVEL: i16 = 2;
+/// Clients take features with a newer epoch for newer. These never change while a broker runs, nor do
+/// they differ between brokers.
+const FEATURES_EPOCH: i64 = 1;
+/// The first version in which a feature may have the minimum 0.
+const MINIMUM_ZERO: i16 = 4;
 
 pub(super) async fn handle(call: Call, request: ApiVersionsRequest) -> ApiVersionsResponse {
     let cluster = call.broker().table().cluster_id().to_owned();
@@ -36,11 +48,27 @@ pub(super) async fn handle(call: Call, request: ApiVersionsRequest) -> ApiVersio
             }
             ApiVersionsResponse {
                 api_keys: ApiKey::ALL.iter().copied().filter_map(advertised).collect(),
+                supported_features: supported(call.version),
+                finalized_features_epoch: FEATURES_EPOCH,
+                finalized_features: vec![FinalizedFeatureKey {
+                    name: TRANSACTION_VERSION.to_owned(),
+                    max_version_level: TRANSACTION_LEVEL,
+                    min_version_level: TRANSACTION_LEVEL,
+                }],
                 ..Default::default()
             }
         }
         Err(error) => ApiVersionsResponse { error_code: error.code(), ..Default::default() },
     }
+}
+
+/// Clients of versions that cannot read the minimum 0 are not told of features that have it.
+fn supported(version: i16) -> Vec<SupportedFeatureKey> {
+    if version < MINIMUM_ZERO {
+        return Vec::new();
+    }
+    let name = TRANSACTION_VERSION.to_owned();
+    vec![SupportedFeatureKey { name, min_version: 0, max_version: TRANSACTION_LEVEL }]
 }
 
 /// The answer to a version that the broker does not know (KIP-511).
@@ -131,6 +159,6 @@ mod tests {
         assert_eq!((produce.min_version, produce.max_version), (0, 13));
         let producer_ids = advertised(ApiKey::InitProducerId).unwrap();
         assert_eq!(producer_ids.max_version, 5, "version 6 is not stable");
-        assert_eq!(advertised(ApiKey::EndTxn), None);
+        assert_eq!(advertised(ApiKey::ShareFetch), None);
     }
 }

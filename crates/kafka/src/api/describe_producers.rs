@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | flexible |
 
-use thalweg_broker::{Producer, TopicKey};
+use thalweg_broker::{ProducerState as Known, TopicKey};
 use thalweg_kafka_wire::messages::describe_producers_request::TopicRequest;
 use thalweg_kafka_wire::messages::describe_producers_response::{
     PartitionResponse, ProducerState, TopicResponse,
@@ -14,9 +14,6 @@ use thalweg_types::{Offset, ProducerId, Sequence, Timestamp};
 
 use crate::call::Call;
 use crate::error_code::{code_of, message_of};
-
-/// The epoch of a coordinator that there is none of.
-const NO_COORDINATOR: i32 = -1;
 
 pub(super) async fn handle(
     call: Call,
@@ -40,14 +37,14 @@ fn describe(call: &Call, asked: TopicRequest) -> TopicResponse {
     TopicResponse { partitions: partitions.collect(), name: asked.name }
 }
 
-fn state((id, producer): &(ProducerId, Producer)) -> ProducerState {
+fn state((id, producer): &(ProducerId, Known)) -> ProducerState {
     let last = producer.batches.back();
     ProducerState {
         producer_id: id.0,
         producer_epoch: producer.epoch.0.into(),
         last_sequence: last.map_or(Sequence::NONE, |batch| batch.last_sequence).0,
         last_timestamp: last.map_or(Timestamp::NONE, |batch| batch.timestamp).0,
-        coordinator_epoch: NO_COORDINATOR,
-        current_txn_start_offset: Offset::NONE.0,
+        coordinator_epoch: producer.coordinator_epoch,
+        current_txn_start_offset: producer.open.map_or(Offset::NONE, |open| open.first_offset).0,
     }
 }

@@ -15,7 +15,8 @@
 //! - A batch that begins before the wanted offset comes whole: clients skip what they do not want.
 //! - The first partition with records gives at least one batch, whatever the limits (KIP-74).
 //! - An incremental response names a partition only if there is something new to tell of it.
-//! - Aborted transactions are null for `read_uncommitted`, and an empty list for `read_committed`.
+//! - Aborted transactions are null for `read_uncommitted`, and a list for `read_committed`, however
+//!   short: those with records among the returned ones.
 
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ use thalweg_broker::{
 };
 use thalweg_kafka_wire::messages::fetch_request::{FetchTopic, ForgottenTopic};
 use thalweg_kafka_wire::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
+    PartitionData,
 };
 use thalweg_kafka_wire::messages::{FetchRequest, FetchResponse};
 use thalweg_kafka_wire::{ErrorCode, Segment};
@@ -33,9 +35,7 @@ use thalweg_types::{LeaderEpoch, Offset, TopicId};
 use super::Answer;
 use crate::call::Call;
 use crate::error_code::AsErrorCode;
-use crate::sessions::{
-    OpenSession, PartitionKey, Seen, SessionRequest, TopicRef, Wanted,
-};
+use crate::sessions::{OpenSession, PartitionKey, Seen, SessionRequest, TopicRef, Wanted};
 
 /// The first version that names topics by their ids.
 const BY_TOPIC_ID: i16 = 13;
@@ -110,8 +110,7 @@ async fn fetch(
         }
     }
     let node_endpoints = if told.has_hints { vec![this_node(call)] } else { Vec::new() };
-    let response =
-        FetchResponse { responses: told.topics, node_endpoints, ..Default::default() };
+    let response = FetchResponse { responses: told.topics, node_endpoints, ..Default::default() };
     (response, answer.memory)
 }
 
@@ -205,9 +204,12 @@ fn data(
         Ok(fetched) => fetched,
         Err(error) => return failed(call, partition_index, &error),
     };
-    let diverging_epoch = fetched.diverging_epoch.map(|end| EpochEndOffset {
-        epoch: end.leader_epoch.0,
-        end_offset: end.end_offset.0,
+    let diverging_epoch = fetched
+        .diverging_epoch
+        .map(|end| EpochEndOffset { epoch: end.leader_epoch.0, end_offset: end.end_offset.0 });
+    let aborted = fetched.aborted.iter().map(|aborted| AbortedTransaction {
+        producer_id: aborted.producer_id.0,
+        first_offset: aborted.first_offset.0,
     });
     PartitionData {
         partition_index,
@@ -215,7 +217,7 @@ fn data(
         last_stable_offset: fetched.last_stable_offset.0,
         log_start_offset: fetched.log_start.0,
         diverging_epoch: diverging_epoch.unwrap_or_default(),
-        aborted_transactions: (isolation == Isolation::ReadCommitted).then(Vec::new),
+        aborted_transactions: (isolation == Isolation::ReadCommitted).then(|| aborted.collect()),
         records: Some(fetched.records.parts.into_iter().map(Segment::Bytes).collect()),
         ..Default::default()
     }
@@ -223,8 +225,7 @@ fn data(
 
 fn failed(call: &Call, partition_index: i32, error: &BrokerError) -> PartitionData {
     let code = error.error_code();
-    let is_misled =
-        matches!(code, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
+    let is_misled = matches!(code, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
     let current_leader = (is_misled && call.version >= LEADER_HINTS).then(|| LeaderIdAndEpoch {
         leader_id: call.broker().node().0,
         leader_epoch: call.broker().leader_epoch().0,

@@ -1,4 +1,4 @@
-//! `FindCoordinator`: which broker coordinates a group.
+//! `FindCoordinator`: which broker coordinates a group or a transactional id.
 //!
 //! | version | |
 //! |---|---|
@@ -9,8 +9,8 @@
 //! | 5 | errors of transactions (KIP-890) |
 //! | 6 | type 2: share groups (KIP-932) |
 //!
-//! - Coordinators of transactions and share groups come later; a key of these types is
-//!   `INVALID_REQUEST`, which stops clients instead of letting them try again.
+//! - Coordinators of share groups come later; a key of that type is `INVALID_REQUEST`, which stops
+//!   clients instead of letting them try again.
 
 use thalweg_broker::BrokerError;
 use thalweg_kafka_wire::ErrorCode;
@@ -22,6 +22,8 @@ use crate::error_code::AsErrorCode;
 
 /// The type of a group's key.
 const GROUP: i8 = 0;
+/// The type of a transactional id.
+const TRANSACTIONAL_ID: i8 = 1;
 /// The first version with several keys.
 const SEVERAL_KEYS: i16 = 4;
 /// The first version with a text beside the error.
@@ -52,11 +54,16 @@ pub(super) async fn handle(call: Call, request: FindCoordinatorRequest) -> FindC
 type Outcome = Result<Node, (ErrorCode, String)>;
 
 async fn find(call: &Call, key_type: i8, key: &str) -> Outcome {
-    if key_type != GROUP {
-        let text = "only groups have coordinators here, transactions and share groups do not yet";
-        return Err((ErrorCode::InvalidRequest, text.to_owned()));
-    }
-    match call.broker().find_coordinator(&call.session, key).await {
+    let (broker, session) = (call.broker(), &call.session);
+    let found = match key_type {
+        GROUP => broker.find_coordinator(session, key).await,
+        TRANSACTIONAL_ID => broker.find_transaction_coordinator(session, key).await,
+        _ => {
+            let text = "only groups and transactional ids have coordinators here";
+            return Err((ErrorCode::InvalidRequest, text.to_owned()));
+        }
+    };
+    match found {
         Ok(()) => Ok(call.node()),
         Err(error @ BrokerError::Unauthorized(_)) => Err((error.error_code(), error.to_string())),
         Err(error) => {

@@ -8,7 +8,8 @@
 //! | 8 | errors of single records, and a text (KIP-467) |
 //! | 9 | flexible |
 //! | 10 | who leads the partition, if it is another broker (KIP-951) |
-//! | 11–12 | for transactions (KIP-890) |
+//! | 11 | `TRANSACTION_ABORTABLE` (KIP-890) |
+//! | 12 | partitions need not be added to a transaction before (KIP-890 part 2) |
 //! | 13 | topics are named by their ids (KIP-516) |
 //!
 //! - The batches are accepted before the next request of the connection begins; the response waits
@@ -22,7 +23,10 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use thalweg_broker::{AppendOptions, BrokerError, Durable, RecordsError, TopicKey};
+use thalweg_broker::{
+    AppendOptions, BrokerError, Durable, InTransaction, ProducerError, RecordsError, TopicKey,
+    TransactionError, TransactionalId,
+};
 use thalweg_env::Instant;
 use thalweg_kafka_wire::ErrorCode;
 use thalweg_kafka_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -34,6 +38,7 @@ use thalweg_kafka_wire::messages::{ProduceRequest, ProduceResponse};
 use thalweg_types::{Offset, Timestamp, TopicId};
 
 use super::Answer;
+use super::transaction_errors::Transactions;
 use crate::call::Call;
 use crate::close::Close;
 use crate::error_code::AsErrorCode;
@@ -42,6 +47,10 @@ use crate::error_code::AsErrorCode;
 const BY_TOPIC_ID: i16 = 13;
 /// The first version that allows zstd.
 const ZSTD: i16 = 7;
+/// The first version with `TRANSACTION_ABORTABLE`.
+const ABORTABLE: i16 = 11;
+/// The first version of clients that leave it to brokers to add what they write to.
+const IMPLICIT: i16 = 12;
 /// The first version that tells who leads.
 const LEADER_HINTS: i16 = 10;
 
@@ -49,9 +58,14 @@ pub(super) async fn handle(call: Call, request: ProduceRequest) -> Answer<Produc
     let acks = request.acks;
     let timeout = Duration::from_millis(request.timeout_ms.max(0).unsigned_abs().into());
     let deadline = call.door.env.now() + timeout;
+    let options = AppendOptions {
+        all_replicas: acks == -1,
+        zstd_allowed: call.version >= ZSTD,
+        transaction: transaction(&call, request.transactional_id.as_deref()),
+    };
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
-        topics.push(Topic::append(&call, topic, acks).await);
+        topics.push(Topic::append(&call, topic, acks, &options).await);
     }
     Answer::Later(Box::pin(async move {
         let mut responses = Vec::with_capacity(topics.len());
@@ -59,9 +73,8 @@ pub(super) async fn handle(call: Call, request: ProduceRequest) -> Answer<Produc
             responses.push(topic.settle(&call, deadline).await);
         }
         if acks == 0 {
-            return unacknowledged(&responses).map_or(Ok(None), |error| {
-                Err(Close::Unacknowledged(error))
-            });
+            return unacknowledged(&responses)
+                .map_or(Ok(None), |error| Err(Close::Unacknowledged(error)));
         }
         let node_endpoints = leader_hints(&call, &mut responses);
         Ok(Some(ProduceResponse { responses, node_endpoints, ..Default::default() }))
@@ -82,7 +95,12 @@ struct Accepted {
 }
 
 impl Topic {
-    async fn append(call: &Call, data: TopicProduceData, acks: i16) -> Self {
+    async fn append(
+        call: &Call,
+        data: TopicProduceData,
+        acks: i16,
+        options: &AppendOptions,
+    ) -> Self {
         let TopicProduceData { name, topic_id, partition_data } = data;
         let id = TopicId(topic_id);
         let mut partitions = Vec::with_capacity(partition_data.len());
@@ -92,7 +110,7 @@ impl Topic {
                 _ => TopicKey::Name(&name),
             };
             partitions.push(match acks {
-                -1..=1 => append(call, key, data, acks == -1).await,
+                -1..=1 => append(call, key, data, options).await,
                 _ => Accepted {
                     response: failed(data.index, ErrorCode::InvalidRequiredAcks),
                     durable: None,
@@ -118,7 +136,7 @@ impl Accepted {
         let env = &call.door.env;
         match env.timeout(deadline.saturating_duration_since(env.now()), durable.wait()).await {
             Ok(Ok(())) => response,
-            Ok(Err(error)) => refused(response.index, &error),
+            Ok(Err(error)) => refused(call, response.index, &error),
             Err(_) => failed(response.index, ErrorCode::RequestTimedOut),
         }
     }
@@ -128,10 +146,9 @@ async fn append(
     call: &Call,
     topic: TopicKey<'_>,
     data: PartitionProduceData,
-    all_replicas: bool,
+    options: &AppendOptions,
 ) -> Accepted {
     let PartitionProduceData { index, records, .. } = data;
-    let options = AppendOptions { all_replicas, zstd_allowed: call.version >= ZSTD };
     let records: BytesMut = records.unwrap_or_default();
     match call.broker().append(&call.session, topic, index, records, options).await {
         Ok(appended) => Accepted {
@@ -144,12 +161,38 @@ async fn append(
             },
             durable: Some(appended.durable),
         },
-        Err(error) => Accepted { response: refused(index, &error), durable: None },
+        Err(error) => Accepted { response: refused(call, index, &error), durable: None },
     }
 }
 
-fn refused(index: i32, error: &BrokerError) -> PartitionProduceResponse {
-    let mut response = failed(index, error.error_code());
+fn transaction(call: &Call, transactional_id: Option<&str>) -> Option<InTransaction> {
+    let transactional_id = TransactionalId::new(transactional_id?).ok()?;
+    Some(InTransaction { transactional_id, implicit: call.version >= IMPLICIT })
+}
+
+/// What the version of the message has for the error.
+fn code(call: &Call, error: &BrokerError) -> ErrorCode {
+    let errors = Transactions { fenced: false, abortable: call.version >= ABORTABLE };
+    match error {
+        BrokerError::Transaction(TransactionError::ConcurrentTransactions)
+            if call.version >= IMPLICIT =>
+        {
+            ErrorCode::ConcurrentTransactions
+        }
+        // The coordinator cannot say now. Producers know one error that makes them send again.
+        BrokerError::Transaction(error) if error.error_code().retriable() => {
+            ErrorCode::NotEnoughReplicas
+        }
+        BrokerError::Transaction(error) => errors.code(*error),
+        BrokerError::Producer(ProducerError::NoTransaction) => {
+            errors.code(TransactionError::TransactionAbortable)
+        }
+        error => error.error_code(),
+    }
+}
+
+fn refused(call: &Call, index: i32, error: &BrokerError) -> PartitionProduceResponse {
+    let mut response = failed(index, code(call, error));
     response.error_message = Some(error.to_string());
     if let BrokerError::Records(RecordsError::Rejected(rejected)) = error {
         let records = rejected.records().iter().map(|record| BatchIndexAndErrorMessage {
@@ -181,9 +224,10 @@ fn unacknowledged(responses: &[TopicProduceResponse]) -> Option<ErrorCode> {
 
 /// Tells the client who leads the partitions that this broker does not.
 fn leader_hints(call: &Call, responses: &mut [TopicProduceResponse]) -> Vec<NodeEndpoint> {
-    let misled = responses.iter_mut().flat_map(|topic| &mut topic.partition_responses).filter(
-        |partition| partition.error_code == ErrorCode::NotLeaderOrFollower.code(),
-    );
+    let misled = responses
+        .iter_mut()
+        .flat_map(|topic| &mut topic.partition_responses)
+        .filter(|partition| partition.error_code == ErrorCode::NotLeaderOrFollower.code());
     let mut any = false;
     for partition in misled.filter(|_| call.version >= LEADER_HINTS) {
         any = true;

@@ -413,8 +413,8 @@ fn log_dirs_and_producers_are_described() {
         assert_eq!((id.error_code, id.producer_epoch), (0, 0));
         let other = client.call(4, &producer_id_request(None)).await;
         assert_ne!(id.producer_id, other.producer_id);
-        let transactional = producer_id_request(Some("x"));
-        let refused = client.call(4, &transactional).await;
+        let nameless = producer_id_request(Some(""));
+        let refused = client.call(4, &nameless).await;
         assert_error(refused.error_code, ErrorCode::InvalidRequest);
 
         let builder = BatchBuilder::new().producer(

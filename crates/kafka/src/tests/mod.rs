@@ -13,6 +13,7 @@ mod offsets;
 mod produce;
 mod protocol;
 mod real;
+mod transactions;
 
 use std::future::Future;
 use std::sync::Arc;

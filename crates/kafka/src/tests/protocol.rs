@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use thalweg_kafka_wire::messages::{
-    ApiVersionsRequest, EndTxnRequest, FetchRequest, MetadataRequest, ProduceRequest,
+    ApiVersionsRequest, FetchRequest, MetadataRequest, ProduceRequest, ShareFetchRequest,
 };
 use thalweg_kafka_wire::{ApiKey, decode_response};
 
@@ -40,8 +40,14 @@ fn rule_58_every_version_of_api_versions_is_answered() {
             assert_eq!(response.error_code, 0);
             let fetch = response.api_keys.iter().find(|api| api.api_key == 1).unwrap();
             assert_eq!((fetch.min_version, fetch.max_version), (4, 18));
-            assert!(response.finalized_features.is_empty());
-            assert!(!response.api_keys.iter().any(|api| api.api_key == ApiKey::EndTxn as i16));
+            let served = |key| response.api_keys.iter().any(|api| api.api_key == key as i16);
+            assert!(served(ApiKey::EndTxn) && !served(ApiKey::ShareFetch));
+            let finalized = response.finalized_features.iter();
+            let levels: Vec<_> =
+                finalized.map(|f| (f.name.as_str(), f.max_version_level)).collect();
+            let known = [("transaction.version", 2)];
+            assert_eq!(levels, if version >= 3 { &known[..] } else { &[] }, "{version}");
+            assert_eq!(response.supported_features.len(), usize::from(version >= 4));
         }
     });
 }
@@ -172,7 +178,7 @@ fn rule_60_what_came_before_a_bad_frame_is_answered() {
 fn an_api_that_is_not_served_cannot_be_asked_for() {
     simulate(|world| async move {
         let mut client = world.connect();
-        client.send(3, &EndTxnRequest::default()).await;
+        client.send(1, &ShareFetchRequest::default()).await;
         client.expect_closed().await;
     });
 }

@@ -1,4 +1,4 @@
-//! Brokers' settings of producers and transactions. Those of transactions wait for them.
+//! Brokers' settings of producers and transactions.
 
 use crate::config::setting::{Setting, int, short};
 
@@ -14,33 +14,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         .inert()
         .doc("How often overdue transactions are looked for."),
     int("transaction.max.timeout.ms")
-        .default("900000")
+        .default("3600000")
         .min(1)
-        .inert()
         .doc("Longest timeout that a transactional producer may ask for."),
     int("transaction.remove.expired.transaction.cleanup.interval.ms")
         .default("3600000")
         .min(1)
-        .inert()
         .doc("How often unused transactional ids are looked for."),
     int("transaction.state.log.num.partitions")
         .default("50")
         .min(1)
-        .inert()
         .doc("Partitions of __transaction_state. Fixed once the topic exists."),
     short("transaction.state.log.replication.factor")
         .default("1")
         .range(1, 3)
-        .inert()
         .doc("Copies reported for __transaction_state."),
     int("transaction.state.log.segment.bytes")
         .default("104857600")
         .min(1)
-        .inert()
         .doc("Bytes of a segment of __transaction_state."),
     int("transactional.id.expiration.ms")
         .default("604800000")
         .min(1)
-        .inert()
         .doc("Time after which an unused transactional id is forgotten."),
 ];

@@ -1,0 +1,241 @@
+//! Asking transaction coordinators.
+
+use thalweg_cluster::acl::{AclOperation, AclTarget};
+use thalweg_transactions::{
+    AddOffsets, AddPartitions, AddedPartitions, DescribedTransaction, EndTransaction,
+    InitProducerId, ListTransactions, ListedTransactions, Partitions, Producer, Reply, Request,
+    TransactionError, TransactionalId,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::coordinator::Command;
+use crate::coordinators::shard_of;
+use crate::{Broker, BrokerError, ClusterTable, Session, TopicKey};
+
+/// All transactions, as far as their coordinators could say.
+#[derive(Debug, Default)]
+pub struct TransactionListing {
+    /// The transactions, and filters that name no state.
+    pub listed: ListedTransactions,
+    /// Why some are missing, if some are.
+    pub error: Option<TransactionError>,
+}
+
+/// Asks a coordinator and takes the reply that belongs to the request.
+macro_rules! ask {
+    ($broker:expr, $id:expr, $kind:ident($request:expr)) => {
+        match $broker.ask_about($id, Request::$kind($request)).await {
+            Ok(Reply::$kind(result)) => result,
+            Ok(_) => Err(TransactionError::UnknownServerError),
+            Err(error) => Err(error),
+        }
+    };
+}
+
+/// Producers.
+impl Broker {
+    /// Makes sure that there is a coordinator for a transactional id, which is on this broker.
+    pub async fn find_transaction_coordinator(
+        &self,
+        session: &Session,
+        transactional_id: &str,
+    ) -> Result<(), BrokerError> {
+        let target = AclTarget::transactional_id(transactional_id);
+        self.table().authorize(session, AclOperation::Describe, target)?;
+        self.transaction_coordinators().await.map(|_| ())
+    }
+
+    /// Who a producer is that uses a transactional id from now on, or goes on with it.
+    pub async fn init_transactions(
+        &self,
+        session: &Session,
+        request: InitProducerId,
+    ) -> Result<Producer, TransactionError> {
+        authorize(&self.table(), session, &request.transactional_id)?;
+        ask!(self, &request.transactional_id.clone(), InitProducerId(request))
+    }
+
+    /// Adds partitions to a transaction, or says whether they are in it. Whoever asks has seen to it
+    /// that the client may write to them and that they exist.
+    pub async fn add_partitions_to_transaction(
+        &self,
+        session: &Session,
+        request: AddPartitions,
+    ) -> Result<AddedPartitions, TransactionError> {
+        authorize(&self.table(), session, &request.transactional_id)?;
+        self.add_to_transaction(request).await
+    }
+
+    pub(super) async fn add_to_transaction(
+        &self,
+        request: AddPartitions,
+    ) -> Result<AddedPartitions, TransactionError> {
+        let id = request.transactional_id.clone();
+        let mut added = ask!(self, &id, AddPartitions(vec![request]))?;
+        added.pop().ok_or(TransactionError::UnknownServerError)
+    }
+
+    /// Which of `partitions` a client may write to in a transaction, and why not the others.
+    pub fn writable_partitions(
+        &self,
+        session: &Session,
+        partitions: Vec<(String, i32)>,
+    ) -> (Partitions, Vec<(String, i32, BrokerError)>) {
+        let table = self.table();
+        let (mut writable, mut refused) = (Partitions::new(), Vec::new());
+        for (name, number) in partitions {
+            let topic = table.authorized_topic(session, AclOperation::Write, TopicKey::Name(&name));
+            match topic.and_then(|topic| topic.partition(number).map(|_| topic)) {
+                Ok(topic) => {
+                    writable.entry(topic.name().clone()).or_default().insert(number);
+                }
+                Err(error) => refused.push((name, number, error)),
+            }
+        }
+        (writable, refused)
+    }
+
+    /// Adds a group's offsets to a transaction.
+    pub async fn add_offsets_to_transaction(
+        &self,
+        session: &Session,
+        transactional_id: TransactionalId,
+        producer: Producer,
+        group: &str,
+    ) -> Result<(), BrokerError> {
+        let table = self.table();
+        authorize(&table, session, &transactional_id)?;
+        table.authorize(session, AclOperation::Read, AclTarget::group(group))?;
+        let offsets_partition = self.offsets_partition(group).await?;
+        let request =
+            AddOffsets { transactional_id: transactional_id.clone(), producer, offsets_partition };
+        Ok(ask!(self, &transactional_id, AddOffsets(request))?)
+    }
+
+    /// The partition of the offsets topic that has a group.
+    pub(super) async fn offsets_partition(&self, group: &str) -> Result<i32, BrokerError> {
+        let topic = self.offsets_topic().await?;
+        Ok(shard_of(group, topic.partitions.len()) as i32)
+    }
+
+    /// Commits or aborts. The outcome is durable when this returns; readers see it soon after.
+    pub async fn end_transaction(
+        &self,
+        session: &Session,
+        request: EndTransaction,
+    ) -> Result<Option<Producer>, TransactionError> {
+        authorize(&self.table(), session, &request.transactional_id)?;
+        ask!(self, &request.transactional_id.clone(), EndTransaction(request))
+    }
+}
+
+/// Administration.
+impl Broker {
+    /// Describes transactions, in the order of the request.
+    pub async fn describe_transactions(
+        &self,
+        session: &Session,
+        ids: Vec<String>,
+    ) -> Vec<(String, Result<DescribedTransaction, TransactionError>)> {
+        let mut described = Vec::with_capacity(ids.len());
+        for id in ids {
+            let result = self.describe_transaction(session, &id).await;
+            described.push((id, result));
+        }
+        described
+    }
+
+    async fn describe_transaction(
+        &self,
+        session: &Session,
+        id: &str,
+    ) -> Result<DescribedTransaction, TransactionError> {
+        let target = AclTarget::transactional_id(id);
+        if !self.table().allows(session, AclOperation::Describe, target) {
+            return Err(TransactionError::TransactionalIdAuthorizationFailed);
+        }
+        let id = TransactionalId::new(id).map_err(|_| TransactionError::InvalidRequest)?;
+        let mut described = ask!(self, &id, DescribeTransactions(vec![id.clone()]))?;
+        described.pop().ok_or(TransactionError::UnknownServerError)
+    }
+
+    /// Lists the transactions that the client may know of.
+    pub async fn list_transactions(
+        &self,
+        session: &Session,
+        request: ListTransactions,
+    ) -> TransactionListing {
+        let table = self.table();
+        let mut asked = Vec::new();
+        for sender in self.shared.transactions.senders() {
+            asked.push(send(sender, Request::ListTransactions(request.clone())));
+        }
+        let mut listing = TransactionListing::default();
+        for reply in asked {
+            match receive(reply).await {
+                Ok(Reply::ListTransactions(Ok(listed))) => {
+                    listing.listed.unknown_states = listed.unknown_states;
+                    listing.listed.transactions.extend(listed.transactions);
+                }
+                Ok(Reply::ListTransactions(Err(error))) | Err(error) => listing.error = Some(error),
+                Ok(_) => listing.error = Some(TransactionError::UnknownServerError),
+            }
+        }
+        listing.listed.transactions.retain(|transaction| {
+            let target = AclTarget::transactional_id(transaction.transactional_id.as_str());
+            table.allows(session, AclOperation::Describe, target)
+        });
+        listing
+    }
+}
+
+impl Broker {
+    async fn ask_about(
+        &self,
+        id: &TransactionalId,
+        request: Request,
+    ) -> Result<Reply, TransactionError> {
+        let senders = self.transaction_coordinators().await.map_err(|error| {
+            tracing::warn!(%error, "the transaction topic cannot be created");
+            TransactionError::CoordinatorNotAvailable
+        })?;
+        let sender = senders.get(shard_of(id.as_str(), senders.len()));
+        receive(send(sender.ok_or(TransactionError::CoordinatorNotAvailable)?, request)).await
+    }
+
+    /// The coordinators, started if need be.
+    async fn transaction_coordinators(&self) -> Result<&[mpsc::Sender<Command>], BrokerError> {
+        let transactions = &self.shared.transactions;
+        if transactions.senders().is_empty() {
+            let topic = self.transaction_topic().await?;
+            transactions.start(&topic.partitions);
+        }
+        Ok(transactions.senders())
+    }
+}
+
+pub(super) fn authorize(
+    table: &ClusterTable,
+    session: &Session,
+    id: &TransactionalId,
+) -> Result<(), TransactionError> {
+    let target = AclTarget::transactional_id(id.as_str());
+    let authorized = table.authorize(session, AclOperation::Write, target);
+    authorized.map_err(|_| TransactionError::TransactionalIdAuthorizationFailed)
+}
+
+type Asked = Result<oneshot::Receiver<Reply>, TransactionError>;
+
+/// Gives a request to a coordinator, if its queue has room.
+fn send(sender: &mpsc::Sender<Command>, request: Request) -> Asked {
+    let (reply, receiver) = oneshot::channel();
+    match sender.try_send(Command::Request { request, reply }) {
+        Ok(()) => Ok(receiver),
+        Err(_) => Err(TransactionError::CoordinatorNotAvailable),
+    }
+}
+
+/// Waits for the reply. A coordinator that loses its machine drops the questions in it.
+async fn receive(asked: Asked) -> Result<Reply, TransactionError> {
+    asked?.await.map_err(|_| TransactionError::NotCoordinator)
+}

@@ -1,0 +1,56 @@
+//! Asking the coordinator before a partition takes the first batch of a transaction (KIP-890).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use thalweg_log::{Partition, TransactionGuard};
+use thalweg_transactions::{
+    AddPartitions, Partitions, Producer, Purpose, TransactionError, TransactionVersion,
+    TransactionalId,
+};
+use thalweg_types::TopicName;
+
+use super::requests::authorize;
+use crate::{Broker, BrokerError, Session};
+
+/// What a client says of the transaction that it writes in.
+#[derive(Clone, Debug)]
+pub struct InTransaction {
+    /// Its transactional id.
+    pub transactional_id: TransactionalId,
+    /// True for clients that leave it to brokers to add partitions to their transactions (KIP-890
+    /// part 2). The others have added them.
+    pub implicit: bool,
+}
+
+impl Broker {
+    /// What `producer` needs to write to a partition; nothing if its transaction is open there. A
+    /// client without a guard, whose transaction ends meanwhile, writes to the next one or to none.
+    pub(crate) async fn vouch(
+        &self,
+        session: &Session,
+        transaction: &InTransaction,
+        producer: Producer,
+        topic: &TopicName,
+        partition: &Arc<Partition>,
+    ) -> Result<Option<TransactionGuard>, BrokerError> {
+        authorize(&self.table(), session, &transaction.transactional_id)?;
+        let Some(guard) = partition.transaction_guard(producer.id) else { return Ok(None) };
+        let number = partition.id().partition;
+        let request = AddPartitions {
+            transactional_id: transaction.transactional_id.clone(),
+            producer,
+            partitions: Partitions::from([(topic.clone(), BTreeSet::from([number]))]),
+            purpose: if transaction.implicit {
+                Purpose::Add(TransactionVersion::V2)
+            } else {
+                Purpose::Verify
+            },
+        };
+        let added = self.add_to_transaction(request).await?;
+        let outcome = added.partitions.into_iter().next();
+        let (_, _, result) = outcome.ok_or(TransactionError::UnknownServerError)?;
+        result?;
+        Ok(Some(guard))
+    }
+}
