@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId, TopicName};
 use uuid::Uuid;
 
-use action::{Action, action};
+use action::{Action, about_offsets, action};
 
 use super::driver::Driver;
 use super::model::{Key, Offsets};
@@ -395,5 +395,14 @@ proptest! {
         }
         clients.act(&Action::Advance(LONG_ENOUGH_MS));
         prop_assert!(clients.driver.unanswered.is_empty(), "requests wait for ever");
+    }
+
+    /// The same without members, so that transactions meet more often.
+    #[test]
+    fn the_latest_commit_that_counts_wins(actions in vec(about_offsets(), 1..80)) {
+        let mut clients = Clients::new();
+        for action in actions {
+            clients.act(&action);
+        }
     }
 }

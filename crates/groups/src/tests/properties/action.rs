@@ -66,6 +66,14 @@ pub enum Action {
 }
 
 pub fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        25 => membership(),
+        15 => about_offsets(),
+        6 => prop_oneof![0..20u64, 1_000..12_000u64, Just(60_000)].prop_map(Action::Advance),
+    ]
+}
+
+fn membership() -> impl Strategy<Value = Action> {
     let (group, member) = (0..2u8, 0..6u8);
     let some = |range| proptest::option::of(range);
     prop_oneof![
@@ -80,22 +88,26 @@ pub fn action() -> impl Strategy<Value = Action> {
         4 => group.clone().prop_map(|group| Action::SyncAll { group }),
         3 => (group.clone(), member.clone())
             .prop_map(|(group, member)| Action::Heartbeat { group, member }),
-        2 => (group.clone(), member.clone())
-            .prop_map(|(group, member)| Action::Leave { group, member }),
-        8 => commit(),
-        4 => (0..3i64, prop_oneof![3 => Just(Outcome::Commit), 1 => Just(Outcome::Abort)])
-            .prop_map(|(producer, outcome)| Action::End { producer, outcome }),
-        1 => (group.clone(), 0..PARTITIONS).prop_map(|(group, partition)| Action::Forget { group, partition }),
-        1 => group.clone().prop_map(|group| Action::Delete { group }),
+        2 => (group, member).prop_map(|(group, member)| Action::Leave { group, member }),
+    ]
+}
+
+pub fn about_offsets() -> impl Strategy<Value = Action> {
+    let outcome = prop_oneof![3 => Just(Outcome::Commit), 1 => Just(Outcome::Abort)];
+    prop_oneof![
+        16 => commit(),
+        6 => (0..3i64, outcome).prop_map(|(producer, outcome)| Action::End { producer, outcome }),
+        1 => (0..2u8, 0..PARTITIONS)
+            .prop_map(|(group, partition)| Action::Forget { group, partition }),
+        1 => (0..2u8).prop_map(|group| Action::Delete { group }),
         1 => (0..3u8).prop_map(|topic_id| Action::Gone { topic_id }),
-        6 => prop_oneof![0..20u64, 1_000..12_000u64, Just(60_000)].prop_map(Action::Advance),
         1 => Just(Action::Age),
         2 => (0..4usize).prop_map(|lost_steps| Action::Crash { lost_steps }),
     ]
 }
 
 fn commit() -> impl Strategy<Value = Action> {
-    let member = proptest::option::of(0..6u8);
+    let member = proptest::option::weighted(0.3, 0..6u8);
     let producer = proptest::option::weighted(0.7, 0..3i64);
     let topic_id = prop_oneof![2 => Just(0u8), 1 => 1..3u8];
     // Most of them meet in one partition.
