@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 use thalweg_env::{Instant, Turn, Worker};
 
+use crate::backlog::{self, Backlog};
 use crate::checkpoint::{self, Checkpoint, PartitionCheckpoint};
 use crate::error::LogError;
 use crate::files::{FileId, Kind};
@@ -37,6 +38,10 @@ pub(crate) struct Background {
     hindered_until: Instant,
     /// No checkpoint before this time.
     checkpoint_after: Instant,
+    /// Files up to this number are indexed at once, because compaction waits for them.
+    wanted_to: u64,
+    /// When a file was ended early.
+    ended_early: Option<Instant>,
 }
 
 impl Background {
@@ -51,6 +56,8 @@ impl Background {
             last_round: now,
             hindered_until: now,
             checkpoint_after: now,
+            wanted_to: 0,
+            ended_early: None,
         }
     }
 
@@ -158,6 +165,24 @@ impl Background {
         self.maintenance.look_again();
         self.dirty |= retention::enforce(&self.shared);
         self.dirty |= self.shared.stale.swap(false, Ordering::Relaxed);
+        self.look_after_compaction(now);
+    }
+
+    /// Says what compaction is behind by, and asks the writer to end its file if that would help it.
+    fn look_after_compaction(&mut self, now: Instant) {
+        let Backlog { dirty_bytes, overdue_ms, wish } = backlog::survey(&self.shared);
+        let metrics = &self.shared.metrics;
+        metrics.compaction_dirty_bytes.store(dirty_bytes, Ordering::Relaxed);
+        metrics.compaction_overdue_ms.store(overdue_ms, Ordering::Relaxed);
+        let Some(wish) = wish else { return };
+        let early = self.ended_early.is_some_and(|ended| now < ended + wish.between());
+        // The writer should not have to make its next file itself.
+        if early || self.shared.health.has(Reason::LowSpace) || !self.shared.handoff.has_spare() {
+            return;
+        }
+        self.ended_early = Some(now);
+        self.wanted_to = wish.file;
+        self.shared.writer.end_file(wish.file);
     }
 
     fn retry_after(&self, error: &LogError) -> Instant {
@@ -172,7 +197,10 @@ impl Background {
             self.make_spare()?;
             return Ok(true);
         }
-        if let Some(finished) = self.shared.handoff.oldest_finished(FINISHED_KEPT) {
+        let wanted = |finished: &Finished| finished.id.number <= self.wanted_to;
+        let handoff = &self.shared.handoff;
+        let kept = || handoff.oldest_finished(0).filter(wanted);
+        if let Some(finished) = handoff.oldest_finished(FINISHED_KEPT).or_else(kept) {
             self.index(finished)?;
             return Ok(true);
         }

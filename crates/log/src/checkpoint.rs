@@ -141,6 +141,7 @@ fn encode_producer(id: ProducerId, producer: &ProducerState, out: &mut Vec<u8>) 
         out.timestamp(batch.timestamp);
     }
     out.put(&producer.coordinator_epoch.to_le_bytes());
+    out.offset(producer.last_marker);
     let none = OpenTransaction { first_offset: Offset::NONE, began_at: Timestamp::NONE };
     let open = producer.open.unwrap_or(none);
     out.offset(open.first_offset);
@@ -165,10 +166,10 @@ fn decode_producer(reader: &mut Reader<'_>, version: u16) -> Option<(ProducerId,
     if count > BATCHES_KEPT {
         return None;
     }
-    let mut producer =
-        ProducerState { epoch, last_append, batches, open: None, coordinator_epoch: -1 };
+    let mut producer = ProducerState { last_append, batches, ..ProducerState::new(epoch) };
     if version >= 2 {
         producer.coordinator_epoch = reader.i32()?;
+        producer.last_marker = Offset(reader.i64()?);
         let first_offset = Offset(reader.i64()?);
         let began_at = Timestamp(reader.i64()?);
         let open = OpenTransaction { first_offset, began_at };

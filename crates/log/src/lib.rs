@@ -6,6 +6,7 @@
 //! and knows no protocol.
 
 mod background;
+mod backlog;
 mod checkpoint;
 mod clock;
 mod compact;
@@ -31,6 +32,7 @@ mod rewrite;
 mod scan;
 mod segment;
 mod shared;
+mod sieve;
 mod transactions;
 mod verify;
 mod writer;

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const FLUSH_BUCKETS_US: [u64; 10] =
     [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000];
 
-/// Counters since the start.
+/// Counters since the start, and what was last seen of a backlog.
 #[derive(Debug, Default)]
 pub struct LogMetrics {
     /// Bytes of batches made durable.
@@ -28,8 +28,10 @@ pub struct LogMetrics {
     pub write_failures: AtomicU64,
     /// How often writes came to be refused because the device was nearly full.
     pub low_space: AtomicU64,
-    /// Write-ahead log files filled.
+    /// Write-ahead log files filled, or ended early.
     pub rolls: AtomicU64,
+    /// Those of them that were ended early, because compaction waited for them.
+    pub early_rolls: AtomicU64,
     /// Checkpoints written.
     pub checkpoints: AtomicU64,
     /// Extents that background work left where they are because they cannot be read.
@@ -38,6 +40,15 @@ pub struct LogMetrics {
     pub rewrites: AtomicU64,
     /// Passes of compaction over a partition.
     pub compactions: AtomicU64,
+    /// Bytes of compacted partitions that no pass has seen, when the background worker last looked.
+    pub compaction_dirty_bytes: AtomicU64,
+    /// By how much the oldest of them was later than `max.compaction.lag.ms` allows, in milliseconds.
+    pub compaction_overdue_ms: AtomicU64,
+    /// Records that compaction left out.
+    pub compaction_dropped_records: AtomicU64,
+    /// Batches, or indexes of them, that compaction could not read and went around, counted by each pass
+    /// anew.
+    pub compaction_unreadable: AtomicU64,
     /// Flushes by duration: one count per bucket, and one beyond the last.
     pub flush_counts: [AtomicU64; FLUSH_BUCKETS_US.len() + 1],
     /// Time spent in flushes, in microseconds.

@@ -24,11 +24,15 @@ pub enum Bug {
     IgnoreFlushError,
     /// Replaced files are removed before the checkpoint that names their replacement.
     RemoveBeforeCheckpoint,
+    /// Compaction does not wait for the ends of transactions.
+    CompactOpenTransaction,
+    /// Tombstones and markers go in the first pass that meets them.
+    TombstoneTooEarly,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::AckBeforeFlush,
         Self::ReuseOffset,
         Self::SkipChecksum,
@@ -37,6 +41,8 @@ impl Bug {
         Self::TrustTornTail,
         Self::IgnoreFlushError,
         Self::RemoveBeforeCheckpoint,
+        Self::CompactOpenTransaction,
+        Self::TombstoneTooEarly,
     ];
 
     /// The name on command lines and in the environment.
@@ -50,6 +56,8 @@ impl Bug {
             Self::TrustTornTail => "trust-torn-tail",
             Self::IgnoreFlushError => "ignore-flush-error",
             Self::RemoveBeforeCheckpoint => "remove-before-checkpoint",
+            Self::CompactOpenTransaction => "compact-open-transaction",
+            Self::TombstoneTooEarly => "tombstone-too-early",
         }
     }
 

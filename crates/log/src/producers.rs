@@ -44,6 +44,8 @@ pub struct ProducerState {
     pub open: Option<OpenTransaction>,
     /// The epoch of the coordinator that ended its last transaction here, or -1.
     pub coordinator_epoch: i32,
+    /// The offset of its last marker here, or [`Offset::NONE`].
+    pub last_marker: Offset,
 }
 
 /// What to do with a batch of an idempotent producer.
@@ -293,7 +295,10 @@ impl ProducerTable {
         self.durable.retain(|_, producer| {
             producer.batches.retain(|batch| batch.last_offset < end);
             producer.open = producer.open.filter(|open| open.first_offset < end);
-            !producer.batches.is_empty()
+            if producer.last_marker >= end {
+                producer.last_marker = Offset::NONE;
+            }
+            !producer.batches.is_empty() || producer.open.is_some()
         });
         let durable = &self.durable;
         self.open.retain(|(_, id)| durable.get(id).is_some_and(|producer| producer.open.is_some()));
@@ -311,13 +316,15 @@ impl ProducerTable {
 }
 
 impl ProducerState {
-    fn new(epoch: ProducerEpoch) -> Self {
+    /// A producer of which nothing but its epoch is known.
+    pub(crate) fn new(epoch: ProducerEpoch) -> Self {
         Self {
             epoch,
             last_append: Timestamp::NONE,
             batches: VecDeque::new(),
             open: None,
             coordinator_epoch: -1,
+            last_marker: Offset::NONE,
         }
     }
 
@@ -329,6 +336,7 @@ impl ProducerState {
         self.last_append = now;
         if batch.is_control() {
             (_, self.coordinator_epoch) = batch.marker();
+            self.last_marker = batch.last_offset();
             self.open = None;
             return;
         }

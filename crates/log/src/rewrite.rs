@@ -12,7 +12,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thalweg_types::{Offset, Timestamp, TopicPartition};
 
-use crate::compact::Sieve;
 use crate::error::LogError;
 use crate::extent_reader::ExtentReader;
 use crate::files::FileId;
@@ -24,6 +23,7 @@ use crate::partition::Partition;
 use crate::partition::extent::Extent;
 use crate::segment::SegmentWriter;
 use crate::shared::Shared;
+use crate::sieve::Sieve;
 
 /// Which extents are rewritten.
 pub(crate) enum Sources {
@@ -105,6 +105,8 @@ impl Rewrite {
             self.finish_file(shared)?;
             if let (Some(sieve), Some(partition)) = (&self.sieve, &self.partition) {
                 partition.set_cleaned(sieve.end());
+                let dropped = sieve.dropped().records;
+                LogMetrics::add(&shared.metrics.compaction_dropped_records, dropped);
             }
             return Ok(None);
         }
@@ -193,6 +195,9 @@ impl Rewrite {
         tracing::error!(%partition, base = %extent.base, %error, "unreadable: left where it is");
         LogMetrics::add(&shared.metrics.unreadable_extents, 1);
         self.damaged.insert(extent.file);
+        if let Some(sieve) = &mut self.sieve {
+            sieve.go_blind();
+        }
         self.current = None;
         extent.bytes
     }
@@ -211,7 +216,9 @@ impl Rewrite {
             replacements.extend(self.join(&partition, &sources, entries));
         }
         self.copied.extend(self.partition.clone().map(|partition| (partition, Vec::new())));
-        install(shared, file, &replacements)
+        let none = BTreeSet::new();
+        let markers = self.sieve.as_ref().map_or(&none, |sieve| &sieve.dropped().markers);
+        install(shared, file, &replacements, markers)
     }
 
     /// Joins sources that follow each other into extents of the size of a segment.
@@ -264,11 +271,12 @@ impl Replacement {
     }
 }
 
-/// Writes the index of `file` and gives the partitions their new extents.
+/// Writes the index of `file` and gives the partitions their new extents, in which `markers` are not.
 fn install(
     shared: &Shared,
     file: Option<FileId>,
     replacements: &[Replacement],
+    markers: &BTreeSet<Offset>,
 ) -> Result<(), LogError> {
     let (empty, full): (Vec<_>, Vec<_>) =
         replacements.iter().partition(|new| new.section.entries.is_empty());
@@ -277,11 +285,11 @@ fn install(
         let (written, places) = write_index(shared, file, &sections)?;
         LogMetrics::add(&shared.metrics.index_bytes, written);
         for (new, place) in full.into_iter().zip(places) {
-            new.partition.replace_extents(&new.old, Some(new.extent(file, place)));
+            new.partition.replace_extents(&new.old, Some(new.extent(file, place)), markers);
         }
     }
     for gone in empty {
-        gone.partition.replace_extents(&gone.old, None);
+        gone.partition.replace_extents(&gone.old, None, markers);
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use thalweg_env::DiskFile;
-use thalweg_records::BatchHeader;
-use thalweg_types::Timestamp;
+use thalweg_records::{Batch, BatchHeader, EndTxnMarker};
+use thalweg_types::{BATCH_LENGTH_MAX, Timestamp};
 
 use crate::error::LogError;
 use crate::files::{FileId, FileTable};
@@ -276,9 +276,10 @@ fn batches_of(run: &RunEntry, body: &[u8], position: u64) -> Option<Vec<BatchEnt
     let mut batches = Vec::new();
     while at < end {
         let header = BatchHeader::parse(body.get(at as usize..)?).ok()?;
-        let entry = entry_of(&header, position + at);
-        let next = at + u64::from(entry.len);
-        check_batch(&entry, body.get(at as usize..next as usize)?).ok()?;
+        let next = at + header.total_len() as u64;
+        let batch = body.get(at as usize..next as usize)?;
+        let entry = entry_in(&header, batch, position + at);
+        check_batch(&entry, batch).ok()?;
         batches.push(entry);
         at = next;
     }
@@ -301,6 +302,23 @@ pub(crate) fn entry_of(header: &BatchHeader, position: u64) -> BatchEntry {
         attributes: header.attributes.0,
         crc: header.crc,
     }
+}
+
+/// The same, and of a marker what its record says. `bytes` are those of the batch.
+pub(crate) fn entry_in(header: &BatchHeader, bytes: &[u8], position: u64) -> BatchEntry {
+    let mut entry = entry_of(header, position);
+    if entry.is_control()
+        && let Some(marker) = marker_in(bytes)
+    {
+        entry.note_marker(marker.outcome, marker.coordinator_epoch);
+    }
+    entry
+}
+
+fn marker_in(batch: &[u8]) -> Option<EndTxnMarker> {
+    let batch = Batch::parse(batch.to_vec().into()).ok()?;
+    let record = batch.records(BATCH_LENGTH_MAX).ok()?.next()?.ok()?;
+    EndTxnMarker::parse(&record).ok()?
 }
 
 /// Compares every byte of a chunk that matters with its checksums.

@@ -166,6 +166,8 @@ impl Health {
 #[derive(Default)]
 pub(crate) struct WriterQueue {
     ready: Mutex<VecDeque<Arc<Partition>>>,
+    /// The number of the file that should end early; 0 for none.
+    ending: AtomicU64,
     pub wake: Wake,
 }
 
@@ -177,6 +179,17 @@ impl WriterQueue {
 
     pub(crate) fn take_all(&self) -> VecDeque<Arc<Partition>> {
         std::mem::take(&mut *self.ready.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks the writer to end this file, if it is still the one that it writes.
+    pub(crate) fn end_file(&self, number: u64) {
+        self.ending.store(number, Ordering::Release);
+        self.wake.wake();
+    }
+
+    /// True if this file should end.
+    pub(crate) fn is_ending(&self, number: u64) -> bool {
+        self.ending.load(Ordering::Acquire) == number
     }
 
     /// Puts back what a full chunk had no room for, in front.

@@ -4,7 +4,7 @@
 //! open one is stable: readers of committed records go so far, and are told which of the transactions
 //! on the way were aborted.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use thalweg_records::{Attributes, TxnOutcome};
 use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
@@ -85,21 +85,25 @@ impl BatchEntry {
     }
 }
 
-/// The aborted transactions of a partition whose records it keeps, in the order of their markers.
+/// The aborted transactions of a partition whose records or markers it keeps, in the order of their markers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AbortedTransactions(VecDeque<AbortedTransaction>);
+pub(crate) struct AbortedTransactions {
+    list: VecDeque<AbortedTransaction>,
+    /// Counts those that were forgotten since the start.
+    forgotten: u64,
+}
 
 impl AbortedTransactions {
     /// Adds transactions in the order of their markers.
     pub(crate) fn extend(&mut self, transactions: impl IntoIterator<Item = AbortedTransaction>) {
-        self.0.extend(transactions);
+        self.list.extend(transactions);
     }
 
     /// Those with records in `from..to`.
     pub(crate) fn within(&self, from: Offset, to: Offset) -> Vec<AbortedTransaction> {
-        let first = self.0.partition_point(|aborted| aborted.last_offset < from);
+        let first = self.list.partition_point(|aborted| aborted.last_offset < from);
         let mut within = Vec::new();
-        for aborted in self.0.range(first..) {
+        for aborted in self.list.range(first..) {
             if aborted.first_offset < to {
                 within.push(*aborted);
             }
@@ -112,18 +116,56 @@ impl AbortedTransactions {
 
     /// Forgets what ended before `start`.
     pub(crate) fn trim(&mut self, start: Offset) {
-        let gone = self.0.partition_point(|aborted| aborted.last_offset < start);
-        self.0.drain(..gone);
+        let gone = self.list.partition_point(|aborted| aborted.last_offset < start);
+        self.list.drain(..gone);
+        self.forgotten += gone as u64;
+    }
+
+    /// Forgets those with these markers.
+    pub(crate) fn forget(&mut self, markers: &BTreeSet<Offset>) {
+        let before = self.list.len();
+        if !markers.is_empty() {
+            self.list.retain(|aborted| !markers.contains(&aborted.last_offset));
+        }
+        self.forgotten += (before - self.list.len()) as u64;
+    }
+
+    /// Changes when one is forgotten.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Forgets what began at `end` or after. Of what began before, the records are no better for the loss
-    /// of their marker.
+    /// of their marker; what will be written from `end` on belongs to others.
     pub(crate) fn cut(&mut self, end: Offset) {
-        self.0.retain(|aborted| aborted.first_offset < end);
+        self.list.retain(|aborted| aborted.first_offset < end);
+        for aborted in &mut self.list {
+            aborted.last_offset = aborted.last_offset.min(end.plus(-1));
+            aborted.last_stable_offset = aborted.last_stable_offset.min(end);
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &AbortedTransaction> {
-        self.0.iter()
+        self.list.iter()
+    }
+
+    /// The same, for those who ask about single batches.
+    pub(crate) fn by_producer(&self) -> AbortedIndex {
+        let key = |aborted: &AbortedTransaction| (aborted.producer_id, aborted.last_offset);
+        AbortedIndex(self.iter().map(|aborted| (key(aborted), aborted.first_offset)).collect())
+    }
+}
+
+/// Where aborted transactions begin, by producer and marker.
+#[derive(Debug, Default)]
+pub(crate) struct AbortedIndex(BTreeMap<(ProducerId, Offset), Offset>);
+
+impl AbortedIndex {
+    /// True if the batch belongs to one. A producer has one transaction after the other.
+    pub(crate) fn has(&self, batch: &BatchEntry) -> bool {
+        let ends = (batch.producer_id, batch.base_offset)..=(batch.producer_id, Offset(i64::MAX));
+        let next = self.0.range(ends).next();
+        batch.is_transactional() && next.is_some_and(|(_, first)| *first <= batch.base_offset)
     }
 }
 

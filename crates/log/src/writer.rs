@@ -232,6 +232,12 @@ impl Writer {
         self.open_file(chunk_len)
     }
 
+    /// True if compaction waits for the end of the active file.
+    fn should_end_early(&self) -> bool {
+        let ending = |active: &Active| self.shared.writer.is_ending(active.id.number);
+        self.active.as_ref().is_some_and(ending)
+    }
+
     /// Hands the active file to the background worker.
     fn finish_active(&mut self) {
         if let Some(active) = self.active.take() {
@@ -296,11 +302,17 @@ impl Worker for Writer {
         if self.active.is_none() {
             return if closing { self.close() } else { self.recover() };
         }
-        let runs = self.gather();
-        if runs.is_empty() {
-            return if closing { self.close() } else { Turn::Idle };
-        }
-        if let Err(error) = self.commit(runs) {
+        let outcome = if self.should_end_early() && !closing {
+            LogMetrics::add(&self.shared.metrics.early_rolls, 1);
+            self.roll(0)
+        } else {
+            let runs = self.gather();
+            if runs.is_empty() {
+                return if closing { self.close() } else { Turn::Idle };
+            }
+            self.commit(runs)
+        };
+        if let Err(error) = outcome {
             self.fail(&error);
             return Turn::Until(self.shared.env.now() + REOPEN_AFTER);
         }

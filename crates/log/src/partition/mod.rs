@@ -181,6 +181,13 @@ impl Partition {
         self.state().aborted.within(from, to)
     }
 
+    /// Changes when an aborted transaction is forgotten, because its records and its marker are gone.
+    /// Who reads records first and asks for [`aborted_transactions`](Self::aborted_transactions) after may
+    /// not trust the answer if this has changed since before the read was planned.
+    pub fn transactions_forgotten(&self) -> u64 {
+        self.state().aborted.forgotten()
+    }
+
     /// The epoch that this owner stamps on batches.
     pub fn leader_epoch(&self) -> LeaderEpoch {
         self.shared.leader_epoch

@@ -6,16 +6,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use thalweg_env::simulated::{Crash, SimWorld};
-use thalweg_records::{BatchBuilder, BatchMut, BatchReader};
+use thalweg_records::{BatchBuilder, BatchMut};
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
+use super::consumer::{Seen, batches, records, table};
 use super::harness::{append, id, keep_all, open_with, simulate};
 use crate::{Cleanup, Log, Partition, PartitionConfig, ReadLimits};
 
-const LATER: Duration = Duration::from_mins(2);
-const HOUR: Duration = Duration::from_hours(1);
+pub(super) const LATER: Duration = Duration::from_mins(2);
+pub(super) const HOUR: Duration = Duration::from_hours(1);
 
-fn compacted() -> PartitionConfig {
+pub(super) fn compacted() -> PartitionConfig {
     PartitionConfig {
         cleanup: Cleanup { delete: false, compact: true },
         delete_retention: HOUR,
@@ -24,13 +25,13 @@ fn compacted() -> PartitionConfig {
 }
 
 /// A record to be: key and value; no value is a tombstone.
-type Change<'a> = (&'a str, Option<u64>);
+pub(super) type Change<'a> = (&'a str, Option<u64>);
 
-fn keyed(changes: &[Change<'_>]) -> BatchMut {
+pub(super) fn keyed(changes: &[Change<'_>]) -> BatchMut {
     build(BatchBuilder::new(), changes)
 }
 
-fn build(mut builder: BatchBuilder, changes: &[Change<'_>]) -> BatchMut {
+pub(super) fn build(mut builder: BatchBuilder, changes: &[Change<'_>]) -> BatchMut {
     for (key, value) in changes {
         let value = value.map(|value| {
             let mut bytes = value.to_be_bytes().to_vec();
@@ -42,61 +43,20 @@ fn build(mut builder: BatchBuilder, changes: &[Change<'_>]) -> BatchMut {
     builder.build().expect("a batch")
 }
 
-/// A record as a consumer sees it.
-#[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    offset: i64,
-    key: Option<String>,
-    value: Option<u64>,
-}
-
 /// Everything from the log start on, and the batches without records.
 fn consume(partition: &Partition) -> (Vec<Seen>, Vec<(Offset, Sequence)>) {
     let (mut seen, mut empty) = (Vec::new(), Vec::new());
-    let mut next = partition.watermarks().log_start;
-    let limits = ReadLimits { bytes_max: 3000, at_least_one: true, end: Offset(i64::MAX) };
-    loop {
-        let slice = partition.plan_read(next, limits).expect("plan").load().expect("load");
-        if slice.parts.is_empty() {
-            assert_eq!(next, partition.watermarks().high_watermark, "reads reach the end");
-            return (seen, empty);
+    for batch in batches(partition) {
+        if batch.header().count == 0 {
+            empty.push((batch.header().last_offset(), batch.header().last_sequence()));
         }
-        for batch in slice.parts.into_iter().flat_map(BatchReader::new) {
-            let batch = batch.expect("a batch");
-            batch.verify_crc().expect("intact");
-            if batch.header().count == 0 {
-                empty.push((batch.header().last_offset(), batch.header().last_sequence()));
-            }
-            for record in batch.records(1 << 20).expect("records") {
-                let record = record.expect("record");
-                seen.push(Seen {
-                    offset: record.offset.0,
-                    key: record.key.map(|key| String::from_utf8(key.to_vec()).expect("utf-8")),
-                    value: record
-                        .value
-                        .map(|v| u64::from_be_bytes(v[..8].try_into().expect("eight bytes"))),
-                });
-            }
-            next = batch.next_offset();
-        }
+        seen.extend(records(&batch, Offset::ZERO));
     }
-}
-
-/// What a table built from the partition holds.
-fn table(seen: &[Seen]) -> BTreeMap<String, u64> {
-    let mut table = BTreeMap::new();
-    for record in seen {
-        let key = record.key.clone().expect("a key");
-        match record.value {
-            Some(value) => table.insert(key, value),
-            None => table.remove(&key),
-        };
-    }
-    table
+    (seen, empty)
 }
 
 /// Rolls several files of changes over `keys` keys; returns the table.
-async fn churn(
+pub(super) async fn churn(
     partition: &Arc<Partition>,
     keys: u64,
     values: std::ops::Range<u64>,
@@ -110,7 +70,7 @@ async fn churn(
     table
 }
 
-fn passes(log: &Log) -> u64 {
+pub(super) fn passes(log: &Log) -> u64 {
     log.metrics().compactions.load(Relaxed)
 }
 

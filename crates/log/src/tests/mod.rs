@@ -2,6 +2,10 @@
 
 mod clock;
 mod compact;
+mod compact_early;
+mod compact_model;
+mod compact_transactions;
+mod consumer;
 mod crash;
 mod damage;
 mod files;

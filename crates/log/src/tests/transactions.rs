@@ -22,7 +22,7 @@ fn data(producer: i64, epoch: i16, sequence: i32) -> BatchMut {
     builder.build().expect("a batch")
 }
 
-fn marker(producer: i64, epoch: i16, outcome: TxnOutcome) -> Marker {
+pub(super) fn marker(producer: i64, epoch: i16, outcome: TxnOutcome) -> Marker {
     Marker {
         producer_id: ProducerId(producer),
         producer_epoch: ProducerEpoch(epoch),
@@ -38,13 +38,13 @@ fn vouched(partition: &Arc<Partition>, batch: BatchMut) -> Result<Appended, Appe
     partition.append_transactional(batch, guard)
 }
 
-async fn write(partition: &Arc<Partition>, batch: BatchMut) -> Offset {
+pub(super) async fn write(partition: &Arc<Partition>, batch: BatchMut) -> Offset {
     let appended = vouched(partition, batch).expect("accepted");
     appended.ticket.wait().await.expect("durable");
     appended.base_offset
 }
 
-async fn end(partition: &Arc<Partition>, marker: Marker) -> Offset {
+pub(super) async fn end(partition: &Arc<Partition>, marker: Marker) -> Offset {
     let appended = partition.append_marker(marker).expect("accepted");
     appended.ticket.wait().await.expect("durable");
     appended.base_offset

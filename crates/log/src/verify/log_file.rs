@@ -12,7 +12,7 @@ use crate::format::chunk::{RUN_HEADER_LEN, decode_run_header};
 use crate::format::entry::{BatchEntry, RunEntry};
 use crate::format::file_header::FileHeader;
 use crate::partition::check_batch;
-use crate::scan::{self, Damage, ScannedChunk, entry_of};
+use crate::scan::{self, Damage, ScannedChunk, entry_in};
 
 impl Verifier {
     /// Checks the first page; false if it is so damaged that the file does not open.
@@ -178,7 +178,7 @@ impl ChunkCheck<'_> {
         }
         check_batch(entry, bytes)?;
         let header = BatchHeader::parse(bytes).map_err(|error| error.to_string())?;
-        if entry_of(&header, entry.position) != *entry {
+        if entry_in(&header, bytes, entry.position) != *entry {
             return Err("the footer differs from the batch header".into());
         }
         let batch = Batch::parse(bytes.to_vec().into()).map_err(|error| error.to_string())?;
