@@ -14,7 +14,8 @@ pub struct BrokerOptions {
     pub settings: Overrides,
     /// Bytes that one batch may decompress to, whatever its topic allows. 64 MiB.
     pub decompressed_bytes_max: usize,
-    /// Compressed batches that are decompressed at the same time. 2.
+    /// Compressed batches that are decompressed at the same time, unless they are small. As they keep
+    /// processors from everything else, fewer than there are. 1.
     pub decompressions_max: usize,
     /// Memory for the records of fetch responses under way. When it is used up, a response gets
     /// [`SMALL_FETCH_BYTES`](crate::SMALL_FETCH_BYTES) more at most. 64 MiB.
@@ -30,7 +31,7 @@ impl BrokerOptions {
             data_dir: data_dir.into(),
             settings: Overrides::new(),
             decompressed_bytes_max: 64 << 20,
-            decompressions_max: 2,
+            decompressions_max: 1,
             fetch_memory_bytes: 64 << 20,
             group_queue_max: 1024,
         }

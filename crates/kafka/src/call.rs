@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thalweg_broker::{Broker, Session};
 use thalweg_env::Env;
+use tokio::sync::Semaphore;
 
 use crate::memory::RequestMemory;
 use crate::metrics::KafkaMetrics;
@@ -17,6 +18,8 @@ pub(crate) struct Door {
     pub options: KafkaOptions,
     pub fetch_sessions: FetchSessions,
     pub memory: RequestMemory,
+    /// Permits to serve clients that have sent more requests already.
+    pub turns: Semaphore,
     pub metrics: Arc<KafkaMetrics>,
 }
 
@@ -29,6 +32,7 @@ impl Door {
             broker,
             fetch_sessions: FetchSessions::new(sessions, partitions),
             memory: RequestMemory::new(options.request_memory_bytes),
+            turns: Semaphore::new(options.turns_max.max(1)),
             metrics: Arc::default(),
             options,
         }

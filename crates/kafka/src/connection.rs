@@ -114,14 +114,19 @@ impl Connection {
         replies: mpsc::Sender<PendingReply>,
     ) -> Result<(), Close> {
         let stop = self.stop.clone();
+        let door = self.door.clone();
         loop {
+            let is_ahead = reader.has_more();
             let frame = tokio::select! {
                 biased;
                 () = stop.wait() => return Err(Close::Stopping),
                 frame = reader.next() => frame?,
             };
             let Some(frame) = frame else { return Ok(()) };
+            // Those who send ahead take turns, so that the others find few before them.
+            let turn = if is_ahead { Some(door.turns.acquire().await) } else { None };
             let reply = self.take(frame, &mut reader).await?;
+            drop(turn);
             if replies.send(reply).await.is_err() {
                 return Ok(());
             }

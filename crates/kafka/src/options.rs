@@ -18,6 +18,9 @@ pub struct KafkaOptions {
     /// Requests of one connection that may have been handled, but not answered: produce requests
     /// that wait for the device, mostly. 64.
     pub pipeline_max: usize,
+    /// Connections whose clients have sent more already, and that are served at the same time. Some for
+    /// each processor keep it busy; the more there are, the longer the other clients wait. 4.
+    pub turns_max: usize,
     /// Time after which a silent connection is closed. `connections.max.idle.ms`, 10 minutes.
     pub idle_max: Duration,
     /// How many connections there may be; `None` for what the broker's settings say at the time of
@@ -49,6 +52,7 @@ impl Default for KafkaOptions {
             request_bytes_max: 100 << 20,
             request_memory_bytes: 128 << 20,
             pipeline_max: 64,
+            turns_max: 4,
             idle_max: Duration::from_mins(10),
             connection_limits: None,
             fetch_bytes_max: 55 << 20,

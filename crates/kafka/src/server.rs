@@ -155,7 +155,11 @@ impl Acceptor {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer).await,
+                Ok((stream, peer)) => {
+                    self.admit(stream, peer).await;
+                    // However many connect, those who are connected have their turn.
+                    tokio::task::yield_now().await;
+                }
                 Err(error) => self.survive(&error).await,
             }
         }

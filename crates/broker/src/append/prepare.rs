@@ -41,10 +41,7 @@ impl Broker {
         let prepared = if plan.is_cheap(&batch) {
             plan.carry_out(batch, &mut Vec::new())?
         } else {
-            match self.prepare_compressed(plan, batch).await? {
-                Attempt::Prepared(prepared) => prepared,
-                Attempt::Large(batch) => self.prepare_large(plan, batch).await?,
-            }
+            self.prepare_compressed(plan, batch).await?
         };
         if prepared.rewritten {
             count(&self.shared.metrics.appends_rewritten);
@@ -57,17 +54,21 @@ impl Broker {
         &self,
         plan: Plan,
         batch: BatchMut,
-    ) -> Result<Attempt, BrokerError> {
+    ) -> Result<Prepared, BrokerError> {
         let permit = self.shared.decompressions.acquire().await;
         let _permit = permit.map_err(|_| BrokerError::Closing)?;
-        if is_small(&batch) {
-            return Ok(plan.attempt(batch)?);
+        let attempt = if is_small(&batch) {
+            plan.attempt(batch)?
+        } else {
+            self.shared.env.blocking(move || plan.attempt(batch)).await?
+        };
+        match attempt {
+            Attempt::Prepared(prepared) => Ok(prepared),
+            Attempt::Large(batch) => self.prepare_large(plan, batch).await,
         }
-        Ok(self.shared.env.blocking(move || plan.attempt(batch)).await?)
     }
 
-    /// Large ones wait for each other, so that however many come, they take the memory of one and leave
-    /// cores to everyone else.
+    /// Large ones wait for each other, so that however many come, they take the memory of one.
     async fn prepare_large(&self, plan: Plan, batch: BatchMut) -> Result<Prepared, BrokerError> {
         let mut memory = self.shared.large_memory.clone().lock_owned().await;
         Ok(self.shared.env.blocking(move || plan.carry_out(batch, &mut memory)).await?)

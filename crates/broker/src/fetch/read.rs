@@ -84,13 +84,19 @@ impl Broker {
             Isolation::ReadUncommitted => Offset(i64::MAX),
             Isolation::ReadCommitted => watermarks.last_stable,
         };
+        let forgotten = partition.transactions_forgotten();
         let (records, watermarks) = self.read_within(partition, asked, end, allowance).await?;
         // Records that were read are never beyond the watermarks that come with them.
         fetched.high_watermark = watermarks.high_watermark;
         fetched.last_stable_offset = watermarks.last_stable;
         if isolation == Isolation::ReadCommitted {
-            // What lies before the last stable offset stays as it was decided.
-            fetched.aborted = partition.aborted_transactions(asked.offset, end_of(&records));
+            // What lies before the last stable offset stays as it was decided, until compaction or
+            // retention forgets it with the records. Those that were read before that are not served.
+            let aborted = partition.aborted_transactions(asked.offset, end_of(&records));
+            if partition.transactions_forgotten() != forgotten {
+                return Ok(fetched);
+            }
+            fetched.aborted = aborted;
         }
         fetched.records = records;
         Ok(fetched)

@@ -10,7 +10,7 @@ use thalweg_groups::{
 };
 use thalweg_log::{Marker, Partition, ProducerError, TransactionGuard};
 use thalweg_records::{Batch, EndTxnMarker, RecordsError, TxnOutcome};
-use thalweg_types::BATCH_LENGTH_MAX;
+use thalweg_types::{BATCH_LENGTH_MAX, TopicId, TopicName};
 use tokio::sync::oneshot;
 
 use crate::coordinators::{Append, Caused, Coordinator, Place, World};
@@ -261,16 +261,10 @@ fn outcome(outcome: TxnOutcome) -> Outcome {
 /// Topics that groups have offsets of and that are gone: they were deleted while nobody listened.
 /// Another topic may have taken over the name since.
 fn vanished_topics(state: &DurableState, table: &ClusterTable) -> Vec<DeletedTopic> {
-    let mut vanished = BTreeSet::new();
-    for (name, partitions) in state.offsets().values().flatten() {
+    let is_gone = |name: &TopicName, id: TopicId| {
         let current = table.topic(TopicKey::Name(name.as_str())).ok().map(|topic| topic.id());
-        for offset in partitions.values() {
-            let is_there =
-                current.is_some_and(|id| offset.topic_id == id || offset.topic_id.is_zero());
-            if !is_there {
-                vanished.insert((name, offset.topic_id));
-            }
-        }
-    }
+        !current.is_some_and(|current| id == current || id.is_zero())
+    };
+    let vanished: BTreeSet<_> = state.topics().filter(|(name, id)| is_gone(name, *id)).collect();
     vanished.into_iter().map(|(name, id)| DeletedTopic { name: name.clone(), id }).collect()
 }

@@ -9,6 +9,8 @@
 //! | 5 | the group need not be added to the transaction before (KIP-890 part 2) |
 //! | 6 | topics are named by their ids (KIP-1319) |
 //!
+//! - Clients of versions 0 and 1 do not try again while a coordinator loads; they are told that there
+//!   is none.
 //! - An error of the transaction or of the group is the answer for every partition.
 
 use thalweg_broker::{
@@ -30,6 +32,8 @@ use super::transaction_errors::Transactions;
 use crate::call::Call;
 use crate::error_code::{AsErrorCode, code_of};
 
+/// The first version whose clients try again while a coordinator loads.
+const LOADING: i16 = 2;
 /// The first version with `TRANSACTION_ABORTABLE`.
 const ABORTABLE: i16 = 4;
 /// The first version of clients that leave it to brokers to add what they write to.
@@ -101,6 +105,15 @@ async fn commit_known(
 
 /// What the version of the message has for the error.
 fn code(call: &Call, error: &BrokerError) -> ErrorCode {
+    match code_of_newer(call, error) {
+        ErrorCode::CoordinatorLoadInProgress if call.version < LOADING => {
+            ErrorCode::CoordinatorNotAvailable
+        }
+        code => code,
+    }
+}
+
+fn code_of_newer(call: &Call, error: &BrokerError) -> ErrorCode {
     let errors = Transactions { fenced: false, abortable: call.version >= ABORTABLE };
     match error {
         // Clients before part 2 take it for a reason to give up.

@@ -66,6 +66,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Ok(Some(Frame { bytes, memory }))
     }
 
+    /// True if the client has sent more than what was read.
+    pub fn has_more(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     /// Completes when the client has closed the connection. Reads ahead for that as far as the own
     /// buffer goes; beyond, a client that has sent so much is taken to be there.
     pub async fn hung_up(&mut self) {

@@ -28,11 +28,13 @@ impl Served {
         let listeners = listeners(settings)?;
         let mut options = BrokerOptions::new(data_dir(settings)?);
         options.settings = settings.overrides();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        options.decompressions_max = (processors / 2).max(1);
         let (broker, report) = Box::pin(Broker::open(env, options))
             .await
             .map_err(|error| Failure::Failed(with_sources(&error)))?;
         tracing::debug!(?report, "opened the data directory");
-        let options = KafkaOptions::of(&broker);
+        let options = KafkaOptions { turns_max: 2 * processors, ..KafkaOptions::of(&broker) };
         let listeners = listeners.into_iter().map(ListenerOptions::from).collect();
         match KafkaServer::start(env, broker.clone(), listeners, options).await {
             Ok(kafka) => Ok(Self { broker, kafka: Mutex::new(Some(kafka)) }),

@@ -1,10 +1,11 @@
-//! Connections that want nothing, or want it very slowly.
+//! Connections that want nothing, want it very slowly, or want no answers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::frames::probe;
 use crate::failure::Failure;
@@ -15,51 +16,45 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Requests sent at once by those who never read an answer.
 const UNREAD_BURST: usize = 64;
 
-/// Connections held open.
-pub struct Crowd {
-    idle: Vec<TcpStream>,
-    slow: Vec<TcpStream>,
+/// Holds `idle` connections that say nothing, and `slow` ones that send a byte of a large request now
+/// and then; returns how many there were.
+pub async fn dawdle(
+    address: SocketAddr,
+    idle: usize,
+    slow: usize,
+    time: Duration,
+) -> Result<usize, Failure> {
+    let idle = connect(address, idle).await?;
+    let mut slow = connect(address, slow).await?;
+    for stream in &mut slow {
+        stream.write_u32(ANNOUNCED).await.map_err(Failure::Ended)?;
+    }
+    send_again_and_again(&slow, &[0], time).await;
+    Ok(idle.len() + slow.len())
 }
 
-impl Crowd {
-    /// Connects.
-    pub async fn gather(address: SocketAddr, idle: usize, slow: usize) -> Result<Self, Failure> {
-        let mut crowd = Self { idle: Vec::new(), slow: Vec::new() };
-        for _ in 0..idle {
-            crowd.idle.push(TcpStream::connect(address).await.map_err(Failure::Ended)?);
-        }
-        for _ in 0..slow {
-            let mut stream = TcpStream::connect(address).await.map_err(Failure::Ended)?;
-            stream.write_u32(ANNOUNCED).await.map_err(Failure::Ended)?;
-            crowd.slow.push(stream);
-        }
-        Ok(crowd)
-    }
+/// Has connections ask without end, and without ever listening; returns how many there were.
+pub async fn shout(address: SocketAddr, deaf: usize, time: Duration) -> Result<usize, Failure> {
+    let deaf = connect(address, deaf).await?;
+    send_again_and_again(&deaf, &probe()?.repeat(UNREAD_BURST), time).await;
+    Ok(deaf.len())
+}
 
-    /// Sends a byte now and then on the slow half of the slow ones, and asks without end, and
-    /// without listening, on the other.
-    pub async fn dawdle(&mut self, address: SocketAddr, time: Duration) -> Result<(), Failure> {
-        let probe = probe()?;
-        let half = self.slow.len() / 2;
-        for stream in &mut self.slow[half..] {
-            *stream = TcpStream::connect(address).await.map_err(Failure::Ended)?;
-        }
-        let deadline = tokio::time::Instant::now() + time;
-        while tokio::time::Instant::now() < deadline {
-            for stream in &self.slow[..half] {
-                // The broker is free to close such a connection.
-                let _ = stream.try_write(&[0]);
-            }
-            for stream in &self.slow[half..] {
-                let _ = stream.try_write(&probe.repeat(UNREAD_BURST));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
+async fn connect(address: SocketAddr, count: usize) -> Result<Vec<TcpStream>, Failure> {
+    let mut streams = Vec::with_capacity(count);
+    for _ in 0..count {
+        streams.push(TcpStream::connect(address).await.map_err(Failure::Ended)?);
     }
+    Ok(streams)
+}
 
-    /// How many there are.
-    pub fn size(&self) -> usize {
-        self.idle.len() + self.slow.len()
+async fn send_again_and_again(streams: &[TcpStream], bytes: &[u8], time: Duration) {
+    let deadline = Instant::now() + time;
+    while Instant::now() < deadline {
+        for stream in streams {
+            // The broker is free to close such a connection.
+            let _ = stream.try_write(bytes);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }

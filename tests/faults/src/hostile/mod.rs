@@ -23,16 +23,13 @@ use crate::failure::Failure;
 use crate::history::History;
 use crate::process::Process;
 use crate::stage::{Progress, Stage};
-use crowd::Crowd;
-use paced::{Paced, TOPIC, p99, take_precedence};
+use paced::{Paced, Schedule, TOPIC, quantile};
 use sender::Taken;
 
 /// What hostile clients may cost over an idle broker.
 const RESIDENT_MAX: u64 = 256 << 20;
 const POLL: Duration = Duration::from_millis(10);
 const SENDERS: u64 = 8;
-/// How nice hostile clients are to whoever shares the machine.
-const NICE: i32 = 19;
 /// Throwers of each bomb at the same time.
 const THROWERS: u32 = 4;
 
@@ -64,7 +61,7 @@ struct Scene {
     idle_bytes: u64,
     /// The most that the broker had over idle.
     grown_max: u64,
-    /// The p99 of the honest client alone, and the worst of all attacks.
+    /// The p99 of the honest client alone, and the worst beside the attacks since.
     alone: Duration,
     p99_max: Duration,
 }
@@ -77,14 +74,16 @@ pub async fn run(stage: &Stage, args: &HostileArgs) -> Result<bool, Failure> {
     let taken = scene.frames(args, stage.seed).await?;
     let crowd = scene.crowd(args).await?;
     let bombs = scene.bombs(args).await?;
-    let (grown, alone, p99) = (scene.grown_max >> 20, scene.alone, scene.p99_max);
+    let (alone, p99) = (scene.alone, scene.p99_max);
+    let deaf = scene.deaf(args).await?;
+    let (grown, p99_deaf) = (scene.grown_max >> 20, scene.p99_max);
     let history = scene.close().await?;
     let outcome = history.finish();
     println!("{outcome}");
     println!(
         "summary: hostile: {} frames ({} answered, {} closed, {} silent), {crowd} idle and slow \
-         connections, {bombs} bombs, {grown} MiB over idle, p99 beside it {p99:?} (alone \
-         {alone:?}), {} violations, {} s",
+         connections, {bombs} bombs, p99 beside it {p99:?} (alone {alone:?}); {deaf} who ask and never \
+         listen, p99 {p99_deaf:?}; {grown} MiB over idle, {} violations, {} s",
         taken.sent,
         taken.answered,
         taken.closed,
@@ -146,11 +145,13 @@ impl Scene {
         };
         let (paced, times) = paced.stop().await?;
         self.paced = Some(paced);
-        let (p99, grown) = (p99(&times), resident_max.saturating_sub(self.idle_bytes));
+        let (median, p99) = (quantile(&times, 50), quantile(&times, 99));
+        let grown = resident_max.saturating_sub(self.idle_bytes);
         self.p99_max = self.p99_max.max(p99);
         self.grown_max = self.grown_max.max(grown);
         println!(
-            "beside {what}: p99 of {} requests of the honest client {p99:?}, {} MiB over idle",
+            "beside {what}: {} requests of the honest client took {median:?}, p99 {p99:?}; {} MiB over \
+             idle",
             times.len(),
             grown >> 20
         );
@@ -172,31 +173,39 @@ impl Scene {
     }
 
     async fn crowd(&mut self, args: &HostileArgs) -> Result<usize, Failure> {
-        let address = self.broker.kafka;
-        let (idle, slow, time) = (args.idle, args.slow, Duration::from_secs(args.seconds));
-        let crowd = tokio::spawn(async move {
-            let mut crowd = Crowd::gather(address, idle, slow).await?;
-            crowd.dawdle(address, time).await?;
-            Ok(crowd.size())
-        });
-        let attack = async { crowd.await.map_err(|error| Failure::Other(error.to_string()))? };
+        let time = Duration::from_secs(args.seconds);
+        let attack = apart(crowd::dawdle(self.broker.kafka, args.idle, args.slow, time));
         self.beside("idle and slow connections", attack).await
     }
 
+    /// They are not slow, they are many: what they cost the others is told apart.
+    async fn deaf(&mut self, args: &HostileArgs) -> Result<usize, Failure> {
+        self.p99_max = Duration::ZERO;
+        let time = Duration::from_secs(args.seconds);
+        let attack = apart(crowd::shout(self.broker.kafka, args.slow / 2, time));
+        self.beside("connections that never listen", attack).await
+    }
+
     async fn bombs(&mut self, args: &HostileArgs) -> Result<u64, Failure> {
-        let mut thrown = 0;
-        for bomb in bombs::all()? {
-            let name = bomb.name.clone();
-            let attack = bombs::throw(self.broker.kafka, bomb, THROWERS, args.bombs);
-            let refused = self.beside(&name, attack).await?;
-            let all = u64::from(THROWERS * args.bombs);
-            if refused != all {
-                self.history
-                    .accuse(format!("{} of {all} bombs of {name} were taken", all - refused));
+        let (address, times, all) = (self.broker.kafka, args.bombs, bombs::all()?);
+        let attack = apart(async move {
+            let mut outcomes = Vec::new();
+            for bomb in all {
+                let name = bomb.name.clone();
+                outcomes.push((name, bombs::throw(address, bomb, THROWERS, times).await?));
             }
-            thrown += all;
+            Ok(outcomes)
+        });
+        let thrown = u64::from(THROWERS * times);
+        let outcomes = self.beside("bombs", attack).await?;
+        for (name, refused) in &outcomes {
+            println!("{name}: {refused} of {thrown} refused");
+            if *refused != thrown {
+                self.history
+                    .accuse(format!("{} of {thrown} bombs of {name} were taken", thrown - refused));
+            }
         }
-        Ok(thrown)
+        Ok(thrown * outcomes.len() as u64)
     }
 
     /// What the honest client wrote is there, and the broker is whole.
@@ -222,6 +231,13 @@ impl Scene {
         }
         Ok(self.history)
     }
+}
+
+/// Runs an attack on the threads of hostile clients.
+async fn apart<T: Send + 'static>(
+    attack: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::spawn(attack).await.map_err(|error| Failure::Other(error.to_string()))?
 }
 
 /// The apis that the broker has, and their versions.
@@ -263,7 +279,7 @@ async fn flood(
 /// A runtime for hostile clients, whose threads run when nobody else wants to.
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().on_thread_start(|| take_precedence(NICE)).build()
+    builder.enable_all().on_thread_start(|| Schedule::Idle.apply()).build()
 }
 
 /// As many descriptors as this process may have; the broker inherits them.

@@ -1,11 +1,11 @@
 //! An honest client at a steady pace beside the hostile ones.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::setpriority_process;
 use thalweg_checker::{Event, Value};
 use thalweg_kafka_wire::messages::ProduceRequest;
 use thalweg_kafka_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -42,7 +42,7 @@ impl Paced {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let task = tokio::task::spawn_blocking(move || {
-            take_precedence(0);
+            Schedule::Normal.apply();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let times = match runtime.map_err(Failure::io("starting a runtime")) {
                 Ok(runtime) => runtime.block_on(self.run(&stopped)),
@@ -100,10 +100,26 @@ impl Working {
     }
 }
 
-/// Gives this thread a nice value. Hostile clients live elsewhere: the processors that they take here are
-/// no measure of what the broker spends on them. Without the right to do so, all are as nice as before.
-pub fn take_precedence(nice: i32) {
-    let _ = setpriority_process(None, nice);
+/// How a thread is scheduled. Hostile clients live elsewhere: the processors that they take here are no
+/// measure of what the broker spends on them.
+#[derive(Clone, Copy, Debug)]
+pub enum Schedule {
+    /// Like the broker.
+    Normal,
+    /// When nobody else wants to run. Being merely nice, a thread would keep its slice to the end.
+    Idle,
+}
+
+impl Schedule {
+    /// Schedules this thread so. Without the right to do so all are as before.
+    pub fn apply(self) {
+        let policy = match self {
+            Self::Normal => "--other",
+            Self::Idle => "--idle",
+        };
+        let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+        let _ = Command::new("chrt").args([policy, "--pid", "0", &thread]).status();
+    }
 }
 
 fn request(value: Value) -> Result<ProduceRequest, Failure> {
@@ -123,7 +139,7 @@ fn request(value: Value) -> Result<ProduceRequest, Failure> {
     })
 }
 
-/// The time that all but one in a hundred took at most; of sorted times.
-pub fn p99(times: &[Duration]) -> Duration {
-    times.get(times.len() * 99 / 100).or(times.last()).copied().unwrap_or_default()
+/// The time that this share of requests took at most; of sorted times.
+pub fn quantile(times: &[Duration], percent: usize) -> Duration {
+    times.get(times.len() * percent / 100).or(times.last()).copied().unwrap_or_default()
 }
