@@ -110,8 +110,10 @@ impl KeyScan {
         let mut read = 0;
         for (entry, bytes) in piece.batches {
             read += u64::from(entry.len);
-            if !self.sieve.note(&entry, bytes, shared.options.compaction_keys_max) {
-                return None;
+            match self.sieve.note(&entry, bytes, shared.options.compaction_keys_max) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => self.step_around(shared, &error),
             }
         }
         if let Some(error) = &piece.damage {
@@ -129,7 +131,7 @@ impl KeyScan {
         self.sieve.pass_by(end);
     }
 
-    fn step_around(&mut self, shared: &Shared, error: &LogError) {
+    fn step_around(&mut self, shared: &Shared, error: &dyn std::error::Error) {
         let partition = self.partition.id();
         tracing::error!(%partition, %error, "unreadable: compaction goes around it");
         LogMetrics::add(&shared.metrics.compaction_unreadable, 1);

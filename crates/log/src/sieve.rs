@@ -98,35 +98,33 @@ impl Sieve {
         self.end = end;
     }
 
-    /// Notes the keys of a batch; false if there is no memory for more than `keys_max`.
-    pub(crate) fn note(&mut self, entry: &BatchEntry, bytes: Bytes, keys_max: usize) -> bool {
+    /// Notes the keys of a batch; false if there is no memory for more than `keys_max`. An error says that
+    /// the batch does not decode: it stays as it is, and so replaces nothing.
+    pub(crate) fn note(
+        &mut self,
+        entry: &BatchEntry,
+        bytes: Bytes,
+        keys_max: usize,
+    ) -> Result<bool, RecordsError> {
         if entry.end_offset() <= self.from {
-            return true;
+            return Ok(true);
         }
-        if let Some(batch) = self.replacing(entry, bytes) {
-            let count = batch.header().count as usize;
-            let known = self.keys.len();
-            if known > 0 && known + count > keys_max {
-                return false;
-            }
-            // A batch that does not decode stays as it is, and so replaces nothing.
-            let keys: Result<Vec<_>, RecordsError> = batch
-                .records(BATCH_LENGTH_MAX)
-                .and_then(|records| records.map(|r| r.map(|r| (r.key, r.offset))).collect());
-            for (key, offset) in keys.unwrap_or_default() {
-                if let Some(key) = key {
-                    self.keys.note(&key, offset);
-                }
-            }
+        let keys = if self.replaces(entry) { keys_of(bytes) } else { Ok(Vec::new()) };
+        let count = keys.as_ref().map_or(0, Vec::len);
+        let known = self.keys.len();
+        if known > 0 && known + count > keys_max {
+            return Ok(false);
         }
         self.end = entry.end_offset();
-        true
+        for (key, offset) in keys? {
+            self.keys.note(&key, offset);
+        }
+        Ok(true)
     }
 
-    /// The batch, if its records take the place of older ones.
-    fn replacing(&self, entry: &BatchEntry, bytes: Bytes) -> Option<Batch> {
-        let counts = !entry.is_control() && !self.aborted.has(entry) && !self.is_trimmed(entry);
-        counts.then(|| Batch::parse(bytes).ok()).flatten()
+    /// True if the records of a batch take the place of older ones.
+    fn replaces(&self, entry: &BatchEntry) -> bool {
+        !entry.is_control() && !self.aborted.has(entry) && !self.is_trimmed(entry)
     }
 
     /// True if no reader comes there any more. What is known of transactions does not reach back so far.
@@ -148,7 +146,10 @@ impl Sieve {
             }
             Err(error) => Err(error),
         };
-        let Ok((count, retained)) = retained else { return Some((entry, bytes)) };
+        let Ok((count, retained)) = retained else {
+            self.go_blind();
+            return Some((entry, bytes));
+        };
         let left = match retained {
             Retained::All => return Some((entry, bytes)),
             Retained::Some(batch) => Some(batch),
@@ -235,4 +236,11 @@ fn placed(batch: Batch) -> (BatchEntry, Bytes) {
     let header = *batch.header();
     let bytes = batch.into_bytes();
     (entry_in(&header, &bytes, 0), bytes)
+}
+
+/// The keys of a batch, with the offsets of their records.
+fn keys_of(bytes: Bytes) -> Result<Vec<(Bytes, Offset)>, RecordsError> {
+    let records = Batch::parse(bytes)?.records(BATCH_LENGTH_MAX)?;
+    let keys = records.map(|record| record.map(|record| (record.key, record.offset)));
+    keys.filter_map(|key| key.map(|(key, offset)| Some((key?, offset))).transpose()).collect()
 }

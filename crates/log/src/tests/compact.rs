@@ -215,6 +215,37 @@ fn a_batch_that_cannot_be_read_stays_and_hides_nothing_else() {
     });
 }
 
+/// A batch whose checksum is right, and whose only record is none.
+fn undecodable() -> BatchMut {
+    let batch = keyed(&[("a", Some(1))]);
+    let mut bytes = bytes::BytesMut::from(batch.as_bytes());
+    let records = thalweg_records::HEADER_LEN;
+    bytes[records..records + 4].fill(0xff);
+    let crc = crate::format::crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    BatchMut::from_client(bytes, 1 << 20).expect("a header and a checksum")
+}
+
+#[test]
+fn what_does_not_decode_is_reported_and_what_may_depend_on_it_stays() {
+    simulate(8, |env, _world| async move {
+        let log = open_with(&env, 0, 1, &compacted());
+        let partition = log.partition(id(0)).expect("partition");
+        append(&partition, undecodable()).await.expect("append");
+        append(&partition, keyed(&[("a", None)])).await.expect("append");
+        for _ in 0..3 {
+            churn(&partition, 5, 0..300).await;
+            env.sleep(2 * HOUR).await;
+        }
+        let metrics = log.metrics();
+        assert_eq!(metrics.compaction_unreadable.load(Relaxed), 1);
+        assert!(metrics.compaction_dropped_records.load(Relaxed) > 500);
+        let all = batches(&partition);
+        assert!(all[0].records(1 << 20).expect("no codec").next().expect("one").is_err());
+        assert_eq!(records(&all[1], Offset(0))[0].value, None, "the tombstone stays");
+    });
+}
+
 #[test]
 fn crashes_in_the_middle_of_passes_leave_the_table_as_it_was() {
     for seed in 100..115 {

@@ -17,7 +17,10 @@ use super::harness::{DIR, append, id, options, simulate};
 use super::transactions::{end, marker, write};
 use crate::{Log, LogOptions, Marker, Partition, PartitionConfig, verify};
 
-const KEYS: u64 = 6;
+/// Keys that are written often, …
+const HOT: u64 = 5;
+/// … and all of them.
+const KEYS: u64 = 60;
 const STEPS: usize = 150;
 const PRODUCERS: i64 = 3;
 
@@ -137,7 +140,8 @@ impl Scene {
         let mut change = || {
             self.value += 1;
             let value = (self.random.u8(0..4) > 0).then_some(self.value);
-            (format!("k{}", self.random.u64(0..KEYS)), value)
+            let keys = if self.random.bool() { HOT } else { KEYS };
+            (format!("k{}", self.random.u64(0..keys)), value)
         };
         (0..count).map(|_| change()).collect()
     }
@@ -305,8 +309,11 @@ impl Scene {
                 let base = append(&self.partition, keyed(&borrowed(&changes))).await;
                 self.note(base.expect("append"), changes, None);
             }
-            self.wait(2 * HOUR).await;
+            // It may crash, but not for two hours.
+            self.wait(Duration::from_secs(20)).await;
+            self.env.sleep(2 * HOUR).await;
         }
+        self.check();
         let all = batches(&self.partition);
         let mut kept: BTreeSet<Offset> =
             self.partition.producers().iter().map(|(_, producer)| producer.last_marker).collect();

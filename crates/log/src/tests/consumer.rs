@@ -22,7 +22,9 @@ fn fetch(partition: &Partition, from: Offset, bytes_max: usize, end: Offset) -> 
     let slice = partition.plan_read(from, limits).expect("plan").load().expect("load");
     let batches = slice.parts.into_iter().flat_map(BatchReader::new);
     let batches: Vec<Batch> = batches.map(|batch| batch.expect("a batch")).collect();
-    batches.iter().for_each(|batch| batch.verify_crc().expect("intact"));
+    for batch in &batches {
+        batch.verify_crc().expect("intact");
+    }
     batches
 }
 

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::compact_model::transactions_and_crashes;
 use super::crash::{break_the_disk, crash_and_recover};
 use super::damage::flip_and_read;
 use crate::planted::{Bug, plant_here};
@@ -64,8 +65,19 @@ fn files_that_go_too_early_are_caught() {
 }
 
 #[test]
+fn a_pass_over_an_open_transaction_is_caught() {
+    assert!(caught(Bug::CompactOpenTransaction, transactions_and_crashes));
+}
+
+#[test]
+fn a_tombstone_that_goes_too_early_is_caught() {
+    assert!(caught(Bug::TombstoneTooEarly, transactions_and_crashes));
+}
+
+#[test]
 fn without_a_bug_the_same_seeds_pass() {
     for seed in 0..4 {
+        transactions_and_crashes(seed);
         crashes(seed);
         crash_and_recover(seed, break_the_disk);
         flip_and_read(seed);
