@@ -1,6 +1,7 @@
 //! Questions about a partition's offsets, and moving its start.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use thalweg_cluster::acl::AclOperation;
 use thalweg_log::{Partition, ProducerState, TimestampOffset};
@@ -152,6 +153,17 @@ impl Broker {
         let to = before.unwrap_or_else(|| partition.watermarks().high_watermark);
         partition.trim(to)?.wait().await?;
         Ok(partition.watermarks().log_start)
+    }
+
+    /// For how long the oldest open transaction has held back readers of committed records, by the broker's
+    /// clock; none if there is none.
+    pub fn oldest_open_transaction(&self) -> Option<Duration> {
+        let table = self.table();
+        let partitions = table.topics().flat_map(|topic| &topic.partitions);
+        let began = partitions.filter_map(|partition| partition.oldest_open_transaction());
+        let oldest = began.map(|open| open.began_at).min()?;
+        let millis = self.shared.log.now().millis_since(oldest);
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
     }
 
     /// Idempotent producers that have written to a partition lately.

@@ -267,6 +267,12 @@ impl ProducerTable {
         self.open.first().map(|(offset, _)| *offset)
     }
 
+    /// The oldest of the durably open transactions.
+    pub(crate) fn oldest_open(&self) -> Option<OpenTransaction> {
+        let (_, id) = self.open.first()?;
+        self.durable.get(id)?.open
+    }
+
     fn settle_ahead(&mut self, batch: &BatchEntry) {
         if let Some((_, count)) = self.ahead.get_mut(&batch.producer_id) {
             *count -= 1;

@@ -5,7 +5,7 @@ use thalweg_env::{Env, Instant};
 
 use crate::address::Address;
 use crate::client::Client;
-use crate::commands::{bench, config, consume, group, produce, topic, verify};
+use crate::commands::{bench, config, consume, group, produce, topic, transaction, verify};
 use crate::error::Failure;
 use crate::logging;
 use crate::serve::{self, ServeArgs};
@@ -34,6 +34,9 @@ enum Command {
     /// List, describe, reset and delete consumer groups
     #[command(subcommand)]
     Group(group::GroupCommand),
+    /// List, describe and abort transactions
+    #[command(subcommand)]
+    Transaction(transaction::TransactionCommand),
     /// Read and change configurations of topics, brokers and groups
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -83,6 +86,7 @@ pub async fn run(env: &Env, started: Instant, cli: Cli) -> Result<(), Failure> {
         Command::Serve(args) => Box::pin(serve::run(env, started, &args)).await,
         Command::Topic(command) => Box::pin(topic::run(env, command)).await,
         Command::Group(command) => Box::pin(group::run(env, command)).await,
+        Command::Transaction(command) => Box::pin(transaction::run(env, command)).await,
         Command::Config(command) => Box::pin(config::run(env, command)).await,
         Command::Produce(args) => Box::pin(produce::run(env, &args)).await,
         Command::Consume(args) => Box::pin(consume::run(env, &args)).await,

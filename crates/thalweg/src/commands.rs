@@ -8,4 +8,5 @@ mod position;
 pub mod produce;
 mod record_json;
 pub mod topic;
+pub mod transaction;
 pub mod verify;

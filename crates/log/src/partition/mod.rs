@@ -20,7 +20,7 @@ use crate::files::FileId;
 use crate::format::entry::BatchEntry;
 use crate::producers::{ProducerState, ProducerTable};
 use crate::shared::Shared;
-use crate::transactions::{AbortedTransaction, AbortedTransactions};
+use crate::transactions::{AbortedTransaction, AbortedTransactions, OpenTransaction};
 use extent::Extent;
 use wait::Waiters;
 
@@ -213,6 +213,11 @@ impl Partition {
     pub fn producers(&self) -> Vec<(ProducerId, ProducerState)> {
         let state = self.state();
         state.producers.durable().map(|(id, producer)| (*id, producer.clone())).collect()
+    }
+
+    /// The open transaction that holds back readers of committed records.
+    pub fn oldest_open_transaction(&self) -> Option<OpenTransaction> {
+        self.state().producers.oldest_open()
     }
 
     /// The configuration in force.

@@ -108,12 +108,29 @@ impl Client {
         Connection::open(&self.env, address).await
     }
 
+    /// A connection to the broker that coordinates what `request` names, which is `what` in words.
+    pub(super) async fn coordinator_of(
+        &self,
+        request: &FindCoordinatorRequest,
+        what: &str,
+    ) -> Result<Arc<Connection>, ClientError> {
+        let address = self.find(request, what).await?;
+        self.connect(address).await
+    }
+
     async fn find_coordinator(&self, group: &str) -> Result<Address, ClientError> {
         let request = FindCoordinatorRequest { key: group.to_owned(), ..Default::default() };
-        let found = self.any_broker().await?.call(&request).await?;
-        ClientError::check(found.error_code, found.error_message, || {
-            format!("cannot find the coordinator of group '{group}'")
-        })?;
+        self.find(&request, &format!("group '{group}'")).await
+    }
+
+    async fn find(
+        &self,
+        request: &FindCoordinatorRequest,
+        what: &str,
+    ) -> Result<Address, ClientError> {
+        let found = self.any_broker().await?.call(request).await?;
+        let cannot = || format!("cannot find the coordinator of {what}");
+        ClientError::check(found.error_code, found.error_message, cannot)?;
         Ok(Address::new(found.host, found.port as u16))
     }
 

@@ -1,13 +1,13 @@
 //! Reading partitions of a topic: one long poll per leader on its way while the answer before it
 //! is used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_env::Instant;
 use thalweg_kafka_wire::messages::fetch_request::{FetchPartition, FetchTopic};
-use thalweg_kafka_wire::messages::fetch_response::PartitionData;
+use thalweg_kafka_wire::messages::fetch_response::{AbortedTransaction, PartitionData};
 use thalweg_kafka_wire::messages::{FetchRequest, FetchResponse};
 use thalweg_kafka_wire::{ErrorCode, Segments};
 use thalweg_records::{Batch, BatchReader, Record, RecordsError};
@@ -31,6 +31,8 @@ pub struct FetchOptions {
     pub max_bytes: i32,
     /// Most bytes of one partition in an answer.
     pub partition_max_bytes: i32,
+    /// Leaves out records of transactions that are open or aborted.
+    pub read_committed: bool,
 }
 
 impl Default for FetchOptions {
@@ -40,6 +42,7 @@ impl Default for FetchOptions {
             min_bytes: 1,
             max_bytes: 16 << 20,
             partition_max_bytes: 1 << 20,
+            read_committed: false,
         }
     }
 }
@@ -207,6 +210,7 @@ impl Fetcher {
             max_wait_ms: self.options.max_wait.as_millis() as i32,
             min_bytes: self.options.min_bytes,
             max_bytes: self.options.max_bytes,
+            isolation_level: i8::from(self.options.read_committed),
             session_epoch: -1,
             topics: vec![FetchTopic {
                 topic: self.topic.clone(),
@@ -249,13 +253,14 @@ impl Fetcher {
             return self.retry_later(error).map(|()| None);
         }
         let records = data.records.unwrap_or_default();
-        let batches = split(&records).map_err(|source| ClientError::Records {
+        let mut batches = split(&records).map_err(|source| ClientError::Records {
             partition,
             offset: from,
             source,
         })?;
         let next = batches.last().map_or(from, |batch| batch.next_offset().0.max(from));
         self.positions.insert(partition, next);
+        remove_aborted(&mut batches, data.aborted_transactions.unwrap_or_default());
         Ok(Some(Fetched { partition, from, next, batches }))
     }
 
@@ -300,6 +305,26 @@ impl Fetcher {
     }
 }
 
+/// Takes out the batches of aborted transactions. One counts from its first offset to its producer's next
+/// marker.
+fn remove_aborted(batches: &mut Vec<Batch>, mut aborted: Vec<AbortedTransaction>) {
+    aborted.sort_by_key(|transaction| transaction.first_offset);
+    let mut coming = aborted.into_iter().peekable();
+    let mut under_way = BTreeSet::new();
+    batches.retain(|batch| {
+        let header = batch.header();
+        let begun = |next: &AbortedTransaction| next.first_offset <= batch.base_offset().0;
+        while let Some(begun) = coming.next_if(begun) {
+            under_way.insert(begun.producer_id);
+        }
+        if header.attributes.is_control() {
+            under_way.remove(&header.producer_id.0);
+            return true;
+        }
+        !(header.attributes.is_transactional() && under_way.contains(&header.producer_id.0))
+    });
+}
+
 /// The whole batches of an answer. What a broker cut off at the end comes again.
 fn split(records: &Segments) -> Result<Vec<Batch>, RecordsError> {
     // Records of a response that was read lie in memory: there is no file to fail.
@@ -316,4 +341,46 @@ fn split(records: &Segments) -> Result<Vec<Batch>, RecordsError> {
         }
     }
     Ok(batches)
+}
+
+#[cfg(test)]
+mod tests {
+    use thalweg_records::{BatchBuilder, EndTxnMarker, TxnOutcome};
+    use thalweg_types::{LeaderEpoch, ProducerEpoch, ProducerId, Sequence, Timestamp};
+
+    use super::*;
+
+    fn data(offset: i64, producer: i64) -> Batch {
+        let (id, epoch) = (ProducerId(producer), ProducerEpoch(0));
+        let builder = BatchBuilder::new().at(Offset(offset), LeaderEpoch(0));
+        let mut builder = builder.producer(id, epoch, Sequence(0)).transactional();
+        builder.push(Timestamp(0), None, None, &[]);
+        builder.build().unwrap().freeze()
+    }
+
+    fn marker(offset: i64, producer: i64) -> Batch {
+        let marker = EndTxnMarker { outcome: TxnOutcome::Abort, coordinator_epoch: 0 };
+        let batch = marker.batch(ProducerId(producer), ProducerEpoch(0), Timestamp(0));
+        let mut batch = batch.unwrap();
+        batch.stamp(Offset(offset), LeaderEpoch(0));
+        batch.freeze()
+    }
+
+    #[test]
+    fn records_of_aborted_transactions_are_left_out_up_to_their_markers() {
+        let mut batches = vec![
+            data(10, 1),
+            data(11, 2),
+            data(12, 1),
+            marker(13, 1),
+            data(14, 1),
+            data(15, 2),
+            marker(16, 2),
+        ];
+        let aborted = [(2, 15), (1, 3)]
+            .map(|(producer_id, first_offset)| AbortedTransaction { producer_id, first_offset });
+        remove_aborted(&mut batches, aborted.to_vec());
+        let left: Vec<i64> = batches.iter().map(|batch| batch.base_offset().0).collect();
+        assert_eq!(left, [11, 13, 14, 16]);
+    }
 }

@@ -21,6 +21,8 @@ pub enum At {
     Start,
     /// After the newest record.
     End,
+    /// After the newest record that no open transaction holds back.
+    StableEnd,
     /// The first record that is not older.
     Time(Timestamp),
 }
@@ -29,7 +31,7 @@ impl At {
     /// The number that `ListOffsets` takes for it.
     const fn code(self) -> i64 {
         match self {
-            Self::End => -1,
+            Self::End | Self::StableEnd => -1,
             Self::Start => -2,
             Self::Time(time) => time.0,
         }
@@ -88,6 +90,7 @@ impl Client {
         });
         let request = ListOffsetsRequest {
             replica_id: -1,
+            isolation_level: i8::from(at == At::StableEnd),
             topics: vec![ListOffsetsTopic {
                 name: topic.to_owned(),
                 partitions: partitions.collect(),

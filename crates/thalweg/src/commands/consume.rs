@@ -43,6 +43,9 @@ pub struct ConsumeArgs {
     /// Stop at what was the end when the command began
     #[arg(long, short = 'e')]
     until_end: bool,
+    /// Leave out records of transactions that are open or aborted
+    #[arg(long)]
+    read_committed: bool,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
@@ -86,7 +89,8 @@ impl<'a> Consumption<'a> {
         let client = Arc::new(args.bootstrap.client(env));
         let topic = client.topic(&args.topic).await?;
         let ends = if args.until_end {
-            Some(client.offsets(&topic, &all_partitions(&topic), At::End).await?)
+            let end = if args.read_committed { At::StableEnd } else { At::End };
+            Some(client.offsets(&topic, &all_partitions(&topic), end).await?)
         } else {
             None
         };
@@ -94,9 +98,11 @@ impl<'a> Consumption<'a> {
         if let Some(group) = &args.group {
             member = Some(Member::connect(&client, group, &args.topic).await?);
         }
+        let options =
+            FetchOptions { read_committed: args.read_committed, ..FetchOptions::default() };
         let progress = !io::stdout().is_terminal();
         let mut consumption = Self {
-            fetcher: Fetcher::new(&client, &args.topic, FetchOptions::default()),
+            fetcher: Fetcher::new(&client, &args.topic, options),
             member,
             positions: BTreeMap::new(),
             committed: BTreeMap::new(),

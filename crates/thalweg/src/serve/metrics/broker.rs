@@ -26,6 +26,11 @@ pub(super) async fn families(broker: &Broker) -> Vec<Family> {
     families.extend(dir.free_bytes.map(|free| {
         gauge("disk_free_bytes", "Space left on the data directory's device", free as f64)
     }));
+    families.push(gauge(
+        "transaction_open_seconds_max",
+        "Age of the oldest open transaction: for so long readers of committed records are held back",
+        broker.oldest_open_transaction().unwrap_or_default().as_secs_f64(),
+    ));
     families.extend(topics(broker));
     families.push(Family {
         name: "topic_size_bytes",
@@ -120,8 +125,8 @@ fn counters(broker: &Broker) -> Vec<Family> {
             &metrics.metadata_entries,
         ),
         counter(
-            "group_coordinators_loaded",
-            "Group coordinators loaded, at the start or after a failed write",
+            "coordinators_loaded",
+            "Coordinators of groups and transactions loaded, at the start or after a failed write",
             &metrics.coordinators_loaded,
         ),
         counter("group_generations", "Generations that groups began", &metrics.group_generations),
@@ -134,6 +139,16 @@ fn counters(broker: &Broker) -> Vec<Family> {
             "group_offsets_expired",
             "Committed offsets that expired",
             &metrics.group_offsets_expired,
+        ),
+        counter(
+            "transactions_completed",
+            "Transactions that ended in all their partitions",
+            &metrics.transactions_completed,
+        ),
+        counter(
+            "transaction_markers_failed",
+            "Attempts to write markers that failed and are repeated",
+            &metrics.transaction_markers_failed,
         ),
     ]
 }
