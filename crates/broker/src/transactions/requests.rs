@@ -55,18 +55,18 @@ impl Broker {
         ask!(self, &request.transactional_id.clone(), InitProducerId(request))
     }
 
-    /// Adds partitions to a transaction, or says whether they are in it. Whoever asks has seen to it
-    /// that the client may write to them and that they exist.
-    pub async fn add_partitions_to_transaction(
+    /// Whether a client may use a transactional id.
+    pub fn authorize_transaction(
         &self,
         session: &Session,
-        request: AddPartitions,
-    ) -> Result<AddedPartitions, TransactionError> {
-        authorize(&self.table(), session, &request.transactional_id)?;
-        self.add_to_transaction(request).await
+        id: &TransactionalId,
+    ) -> Result<(), TransactionError> {
+        authorize(&self.table(), session, id)
     }
 
-    pub(super) async fn add_to_transaction(
+    /// Adds partitions to a transaction, or says whether they are in it. Whoever asks has seen to it
+    /// that the client may use the transactional id and write to the partitions, and that they exist.
+    pub async fn add_to_transaction(
         &self,
         request: AddPartitions,
     ) -> Result<AddedPartitions, TransactionError> {

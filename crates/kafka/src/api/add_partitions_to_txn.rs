@@ -61,6 +61,10 @@ pub(super) async fn handle(
 
 async fn add(call: &Call, asked: AddPartitionsToTxnTransaction) -> Results {
     let named = names(&asked.topics);
+    let transactional_id = match identify(call, &asked.transactional_id) {
+        Ok(id) => id,
+        Err(error) => return named.into_iter().map(|(name, at)| (name, at, error)).collect(),
+    };
     let (partitions, refused) = call.broker().writable_partitions(&call.session, named.clone());
     if !refused.is_empty() {
         let code = |name: &String, number: i32| {
@@ -69,7 +73,7 @@ async fn add(call: &Call, asked: AddPartitionsToTxnTransaction) -> Results {
         };
         return named.into_iter().map(|(name, at)| (name.clone(), at, code(&name, at))).collect();
     }
-    match add_writable(call, &asked, partitions).await {
+    match add_writable(call, transactional_id, &asked, partitions).await {
         Ok(added) => {
             let code = |result| match result {
                 Ok(()) => ErrorCode::None,
@@ -82,14 +86,24 @@ async fn add(call: &Call, asked: AddPartitionsToTxnTransaction) -> Results {
     }
 }
 
+/// The transactional id, if the client may use it. Brokers may use all.
+fn identify(call: &Call, id: &str) -> Result<TransactionalId, ErrorCode> {
+    let id = TransactionalId::new(id).map_err(|_| ErrorCode::InvalidRequest)?;
+    if call.version < OF_BROKERS {
+        let authorized = call.broker().authorize_transaction(&call.session, &id);
+        authorized.map_err(|error| error.error_code())?;
+    }
+    Ok(id)
+}
+
 async fn add_writable(
     call: &Call,
+    transactional_id: TransactionalId,
     asked: &AddPartitionsToTxnTransaction,
     partitions: Partitions,
 ) -> Result<AddedPartitions, ErrorCode> {
-    let transactional_id = TransactionalId::new(&asked.transactional_id);
     let request = AddPartitions {
-        transactional_id: transactional_id.map_err(|_| ErrorCode::InvalidRequest)?,
+        transactional_id,
         producer: Producer::new(ProducerId(asked.producer_id), ProducerEpoch(asked.producer_epoch)),
         partitions,
         purpose: if asked.verify_only {
@@ -98,7 +112,7 @@ async fn add_writable(
             Purpose::Add(TransactionVersion::V0)
         },
     };
-    let added = call.broker().add_partitions_to_transaction(&call.session, request).await;
+    let added = call.broker().add_to_transaction(request).await;
     added.map_err(|error| Transactions::named(call.version >= 2).code(error))
 }
 

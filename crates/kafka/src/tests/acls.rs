@@ -14,6 +14,7 @@ use super::*;
 pub const TOPIC: i8 = 2;
 pub const GROUP: i8 = 3;
 pub const CLUSTER: i8 = 4;
+pub const TRANSACTIONAL_ID: i8 = 5;
 const ANY: i8 = 1;
 const MATCH: i8 = 2;
 const LITERAL: i8 = 3;

@@ -1,5 +1,6 @@
 //! Every api, asked by a client that may do nothing: each answers with its own error, and does nothing.
 
+use thalweg_kafka_wire::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use thalweg_kafka_wire::messages::alter_configs_request as replace;
 use thalweg_kafka_wire::messages::create_acls_request::AclCreation;
 use thalweg_kafka_wire::messages::create_partitions_request::CreatePartitionsTopic;
@@ -16,15 +17,22 @@ use thalweg_kafka_wire::messages::offset_fetch_request::{
 use thalweg_kafka_wire::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
+use thalweg_kafka_wire::messages::write_txn_markers_request::{
+    WritableTxnMarker, WritableTxnMarkerTopic,
+};
 use thalweg_kafka_wire::messages::{
-    AlterConfigsRequest, CreateAclsRequest, CreatePartitionsRequest, DeleteAclsRequest,
-    DeleteGroupsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeGroupsRequest,
-    DescribeLogDirsRequest, DescribeProducersRequest, DescribeTopicPartitionsRequest, FetchRequest,
-    FindCoordinatorRequest, HeartbeatRequest, LeaveGroupRequest, ListGroupsRequest,
-    OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, SyncGroupRequest,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AlterConfigsRequest, CreateAclsRequest,
+    CreatePartitionsRequest, DeleteAclsRequest, DeleteGroupsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
+    DescribeProducersRequest, DescribeTopicPartitionsRequest, DescribeTransactionsRequest,
+    EndTxnRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest, LeaveGroupRequest,
+    ListGroupsRequest, ListTransactionsRequest, OffsetDeleteRequest, OffsetFetchRequest,
+    OffsetForLeaderEpochRequest, SyncGroupRequest, WriteTxnMarkersRequest,
 };
 
-use super::acls::{CLUSTER, GROUP, TOPIC, add, deny, describe_request, open_filter};
+use super::acls::{
+    CLUSTER, GROUP, TOPIC, TRANSACTIONAL_ID, add, deny, describe_request, open_filter,
+};
 use super::admin::{change, describe, metadata_of, producer_id_request};
 use super::fetch::{fetch_all, fetch_request};
 use super::groups::{commit, commit_request, join_request};
@@ -330,5 +338,57 @@ fn rule_54_the_cluster() {
         let acls: usize =
             owner.call(3, &any).await.resources.iter().map(|resource| resource.acls.len()).sum();
         assert_eq!(acls, 4, "as they were");
+    });
+}
+
+#[test]
+fn rule_54_transactions() {
+    simulate(|world| async move {
+        let rights = [(TRANSACTIONAL_ID, "*"), (CLUSTER, "kafka-cluster")];
+        let Scene { mut stranger, .. } = Scene::new(&world, &rights).await;
+        let refused = ErrorCode::TransactionalIdAuthorizationFailed;
+        let transactional_id = "x".to_owned();
+        let find = FindCoordinatorRequest {
+            key_type: 1,
+            coordinator_keys: vec![transactional_id.clone()],
+            ..Default::default()
+        };
+        assert_error(stranger.call(4, &find).await.coordinators[0].error_code, refused);
+        let init = producer_id_request(Some("x"));
+        assert_error(stranger.call(5, &init).await.error_code, refused);
+        let end =
+            EndTxnRequest { transactional_id: transactional_id.clone(), ..Default::default() };
+        assert_error(stranger.call(5, &end).await.error_code, refused);
+        let offsets = AddOffsetsToTxnRequest {
+            transactional_id: transactional_id.clone(),
+            ..Default::default()
+        };
+        assert_error(stranger.call(4, &offsets).await.error_code, refused);
+        let topics = vec![AddPartitionsToTxnTopic { name: "t".to_owned(), partitions: vec![0] }];
+        let add = AddPartitionsToTxnRequest {
+            v3_and_below_transactional_id: transactional_id.clone(),
+            v3_and_below_topics: topics,
+            ..Default::default()
+        };
+        let added = stranger.call(3, &add).await.results_by_topic_v3_and_below;
+        assert_error(added[0].results_by_partition[0].partition_error_code, refused);
+        let of_broker = stranger.call(4, &AddPartitionsToTxnRequest::default()).await;
+        assert_cluster(of_broker.error_code);
+        let markers = WriteTxnMarkersRequest {
+            markers: vec![WritableTxnMarker {
+                topics: vec![WritableTxnMarkerTopic {
+                    name: "t".to_owned(),
+                    partition_indexes: vec![0],
+                }],
+                ..Default::default()
+            }],
+        };
+        let written = stranger.call(1, &markers).await;
+        assert_cluster(written.markers[0].topics[0].partitions[0].error_code);
+        let describe = DescribeTransactionsRequest { transactional_ids: vec![transactional_id] };
+        let described = stranger.call(0, &describe).await;
+        assert_error(described.transaction_states[0].error_code, refused);
+        let listed = stranger.call(0, &ListTransactionsRequest::default()).await;
+        assert_eq!(listed.transaction_states, []);
     });
 }
