@@ -124,7 +124,7 @@ impl Sieve {
 
     /// True if the records of a batch take the place of older ones.
     fn replaces(&self, entry: &BatchEntry) -> bool {
-        !entry.is_control() && !self.aborted.has(entry) && !self.is_trimmed(entry)
+        !entry.is_control() && !self.aborted.has(entry)
     }
 
     /// True if no reader comes there any more. What is known of transactions does not reach back so far.
@@ -193,7 +193,7 @@ impl Sieve {
             self.dropped.markers.insert(entry.last_offset());
             return Ok(Retained::None);
         }
-        if has_records || self.blind || horizon.is_some() {
+        if has_records || self.blind {
             return Ok(Retained::All);
         }
         batch.retain(BATCH_LENGTH_MAX, Some(self.horizon()), |_| true)

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use thalweg_env::simulated::{Crash, SimWorld};
-use thalweg_records::{BatchBuilder, BatchMut};
+use thalweg_records::{Batch, BatchBuilder, BatchMut};
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use super::consumer::{Seen, batches, records, table};
@@ -243,6 +243,14 @@ fn what_does_not_decode_is_reported_and_what_may_depend_on_it_stays() {
         let all = batches(&partition);
         assert!(all[0].records(1 << 20).expect("no codec").next().expect("one").is_err());
         assert_eq!(records(&all[1], Offset(0))[0].value, None, "the tombstone stays");
+        // Later passes do not note it again, and still know.
+        let later = append(&partition, keyed(&[("a", None)])).await.expect("append");
+        for _ in 0..3 {
+            churn(&partition, 5, 0..300).await;
+            env.sleep(2 * HOUR).await;
+        }
+        let stays = |batch: &Batch| batch.header().base_offset == later;
+        assert!(batches(&partition).iter().any(stays), "this one, too");
     });
 }
 

@@ -44,6 +44,7 @@ struct Producer {
     epoch: i16,
     sequence: i32,
     open: Option<usize>,
+    last_marker: Option<Offset>,
 }
 
 /// All that was ever written, and how it ended.
@@ -131,6 +132,7 @@ impl Scene {
             72..88 => self.end_transaction().await,
             88..96 => self.wait(Duration::from_secs(seconds)).await,
             96..98 => self.wait(HOUR.mul_f64(hours)).await,
+            98 => self.trim().await,
             _ => self.restart().await,
         }
     }
@@ -195,6 +197,22 @@ impl Scene {
         let ends = Marker { new_epoch, ..marker(at as i64, producer.epoch, outcome) };
         let offset = end(&self.partition, ends).await;
         self.model.transactions[number].ended = Some((outcome, offset));
+        self.producers[at].last_marker = Some(offset);
+    }
+
+    /// What lies in the first tenth goes.
+    async fn trim(&mut self) {
+        let watermarks = self.partition.watermarks();
+        let (start, end) = (watermarks.log_start, watermarks.high_watermark);
+        let to = Offset(self.random.i64(start.0..=start.0 + (end.0 - start.0) / 10));
+        self.partition.trim(to).expect("trim").wait().await.expect("durable");
+        self.model.records.retain(|offset, _| *offset >= to.0);
+    }
+
+    /// Every record that can be read.
+    fn seen(&self) -> Vec<Seen> {
+        let start = self.partition.watermarks().log_start;
+        batches(&self.partition).iter().flat_map(|batch| records(batch, start)).collect()
     }
 
     /// Time goes by; the process may die in the middle of what it does meanwhile.
@@ -226,20 +244,20 @@ impl Scene {
     }
 
     fn check(&mut self) {
-        let stable = self.partition.watermarks().last_stable;
+        let watermarks = self.partition.watermarks();
+        let (start, stable) = (watermarks.log_start, watermarks.last_stable);
         self.check_uncommitted();
-        self.check_committed(Offset::ZERO, stable);
-        let from = Offset(self.random.i64(0..=stable.0));
+        self.check_committed(start, stable);
+        let from = Offset(self.random.i64(start.0..=stable.0));
         self.check_committed(from, stable);
         let all = batches(&self.partition);
         self.check_markers(&all);
-        self.check_producers(&all);
+        self.check_producers(&all, start);
     }
 
     /// What is there was written, and what was not aborted makes the table that it must.
     fn check_uncommitted(&self) {
-        let all = batches(&self.partition);
-        let all: Vec<Seen> = all.iter().flat_map(|batch| records(batch, Offset::ZERO)).collect();
+        let all = self.seen();
         let aborted = |written: &Written| self.model.outcome(written) == Some(TxnOutcome::Abort);
         let mut counted = all.clone();
         counted.retain(|seen| !aborted(self.model.check_seen(seen)));
@@ -276,7 +294,7 @@ impl Scene {
     /// A marker is there as long as a record of its transaction is.
     fn check_markers(&self, all: &[Batch]) {
         let there: BTreeSet<Offset> = markers(all);
-        for seen in all.iter().flat_map(|batch| records(batch, Offset::ZERO)) {
+        for seen in self.seen() {
             let transaction = self.model.records[&seen.offset].transaction;
             let ended = transaction.and_then(|number| self.model.transactions[number].ended);
             let kept = ended.is_none_or(|(_, marker)| there.contains(&marker));
@@ -285,14 +303,15 @@ impl Scene {
     }
 
     /// Of each known producer the last batch and the last marker are there.
-    fn check_producers(&self, all: &[Batch]) {
+    fn check_producers(&self, all: &[Batch], start: Offset) {
         let there: BTreeSet<Offset> =
             all.iter().map(|batch| batch.header().last_offset()).collect();
         for (producer, state) in self.partition.producers() {
             let last = state.batches.back().map(|batch| batch.last_offset);
-            let marker = (state.last_marker != Offset::NONE).then_some(state.last_marker);
+            let marker = self.producers[producer.0 as usize].last_marker;
             for offset in last.into_iter().chain(marker) {
-                assert!(there.contains(&offset), "seed {}: {producer} {offset}", self.seed);
+                let kept = offset < start || there.contains(&offset);
+                assert!(kept, "seed {}: {producer} {offset}", self.seed);
             }
         }
     }
@@ -318,7 +337,7 @@ impl Scene {
         let mut kept: BTreeSet<Offset> =
             self.partition.producers().iter().map(|(_, producer)| producer.last_marker).collect();
         let ends = |seen: &Seen| self.model.records[&seen.offset].transaction;
-        for seen in all.iter().flat_map(|batch| records(batch, Offset::ZERO)) {
+        for seen in self.seen() {
             assert!(seen.value.is_some(), "seed {}: a tombstone stays: {seen:?}", self.seed);
             let ended = ends(&seen).and_then(|number| self.model.transactions[number].ended);
             assert!(!matches!(ended, Some((TxnOutcome::Abort, _))), "seed {}: {seen:?}", self.seed);

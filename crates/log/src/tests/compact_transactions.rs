@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use thalweg_env::Env;
-use thalweg_env::simulated::SimWorld;
+use thalweg_env::simulated::{Failure, Operation, SimWorld};
 use thalweg_records::{BatchBuilder, BatchMut, TxnOutcome};
 use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence};
 
@@ -187,43 +188,86 @@ fn the_batch_before_the_last_stable_offset_stays_without_records() {
     });
 }
 
+/// Flips a bit of the records of the batch in chunk `nth` of a file, or flips it back.
+fn flip(world: &SimWorld, file: &str, nth: u64) {
+    let path = Path::new(DIR).join("log").join(file);
+    world.disk().flip(&path, (4096 * nth + 300) * 8).expect("flip");
+}
+
+/// Batches that are extents each, so that the others are rewritten around one that cannot be read.
+fn open_in_pieces(env: &Env) -> (Log, Arc<Partition>) {
+    let lag = Some(Duration::from_secs(1));
+    roomy(env, &PartitionConfig { compaction_lag_max: lag, segment_bytes: 1, ..compacted() })
+}
+
+/// Passes enough for everything to go that may, and hours between them.
+async fn passes_and_hours(env: &Env, log: &Log, partition: &Arc<Partition>) {
+    for _ in 0..4 {
+        pass(env, log, partition).await;
+        env.sleep(2 * HOUR).await;
+    }
+}
+
 #[test]
-fn while_something_cannot_be_read_what_is_behind_it_keeps_its_tombstones_and_markers() {
+fn what_could_not_be_read_for_a_while_brings_nothing_back() {
     simulate(8, |env, world: SimWorld| async move {
-        let (log, partition) = open(&env);
-        append(&partition, keyed(&[("a", Some(1)), ("b", Some(1))])).await.expect("append");
-        let first = Path::new(DIR).join("log").join(&files(&world, ".wal")[0]);
-        world.disk().flip(&first, (4096 * 2 + 300) * 8).expect("flip");
-        write(&partition, txn(1, 0, 0, &[("b", None)])).await;
-        let ended = end(&partition, marker(1, 1, TxnOutcome::Commit)).await;
-        write(&partition, txn(1, 1, 0, &[("b", Some(2))])).await;
-        end(&partition, marker(1, 2, TxnOutcome::Commit)).await;
+        let (log, partition) = open_in_pieces(&env);
+        append(&partition, keyed(&[("a", Some(1))])).await.expect("append");
+        write(&partition, txn(1, 0, 0, &[("b", Some(2))])).await;
+        let wal = files(&world, ".wal")[0].clone();
+        flip(&world, &wal, 2);
+        flip(&world, &wal, 3);
+        end(&partition, marker(1, 1, TxnOutcome::Abort)).await;
         append(&partition, keyed(&[("a", None)])).await.expect("append");
-        churn(&partition, 3, 0..100).await;
-        for _ in 0..3 {
-            env.sleep(2 * HOUR).await;
-            churn(&partition, 3, 0..200).await;
-        }
-        env.sleep(LATER).await;
-        assert!(passes(&log) > 2);
-        // The damage is repaired, as if it had been the cable.
-        world.disk().flip(&first, (4096 * 2 + 300) * 8).expect("flip");
-        for _ in 0..3 {
-            env.sleep(2 * HOUR).await;
-            churn(&partition, 3, 0..400).await;
-        }
-        env.sleep(LATER).await;
+        write(&partition, txn(1, 1, 0, &[("c", Some(3))])).await;
+        end(&partition, marker(1, 2, TxnOutcome::Commit)).await;
+        passes_and_hours(&env, &log, &partition).await;
+        assert!(log.metrics().compaction_unreadable.load(Relaxed) > 0);
+        // As if it had been the cable.
+        flip(&world, &wal, 2);
+        flip(&world, &wal, 3);
+        passes_and_hours(&env, &log, &partition).await;
         let table = table(&committed(&partition, Offset(0), 1000));
-        assert_eq!((table.get("a"), table.get("b")), (None, Some(&2)), "nothing comes back");
-        let metrics = log.metrics();
-        assert!(metrics.compaction_unreadable.load(std::sync::atomic::Ordering::Relaxed) > 0);
-        assert!(ended > Offset(0));
+        assert_eq!(table.keys().collect::<Vec<_>>(), ["c", "filler"]);
     });
 }
 
 #[test]
-fn markers_are_sound_to_the_offline_check_and_outlive_a_damaged_footer() {
+fn what_became_unreadable_after_a_pass_brings_nothing_back() {
     simulate(9, |env, world: SimWorld| async move {
+        let (log, partition) = open_in_pieces(&env);
+        append(&partition, keyed(&[("a", Some(1))])).await.expect("append");
+        pass(&env, &log, &partition).await;
+        let segment = files(&world, ".seg")[0].clone();
+        flip(&world, &segment, 1);
+        append(&partition, keyed(&[("a", None)])).await.expect("append");
+        passes_and_hours(&env, &log, &partition).await;
+        assert!(log.metrics().unreadable_extents.load(Relaxed) > 0);
+        flip(&world, &segment, 1);
+        passes_and_hours(&env, &log, &partition).await;
+        assert_eq!(table(&committed(&partition, Offset(0), 1000)).get("a"), None);
+    });
+}
+
+/// One read fails in the middle of a pass: it may be the only one that would have told of the tombstone.
+#[test]
+fn a_read_that_fails_once_brings_nothing_back() {
+    for nth in 1..12 {
+        simulate(10, |env, world: SimWorld| async move {
+            let (log, partition) = open_in_pieces(&env);
+            append(&partition, keyed(&[("a", Some(1))])).await.expect("append");
+            append(&partition, keyed(&[("a", None)])).await.expect("append");
+            world.disk().fail_nth(Operation::Read, nth, Failure::Io);
+            passes_and_hours(&env, &log, &partition).await;
+            let table = table(&committed(&partition, Offset(0), 1000));
+            assert_eq!(table.get("a"), None, "the {nth}th read failed");
+        });
+    }
+}
+
+#[test]
+fn markers_are_sound_to_the_offline_check_and_outlive_a_damaged_footer() {
+    simulate(11, |env, world: SimWorld| async move {
         let (log, partition) = open(&env);
         write(&partition, txn(1, 0, 0, &[("a", Some(1))])).await;
         end(&partition, marker(1, 1, TxnOutcome::Abort)).await;
