@@ -99,7 +99,7 @@ impl Waiting {
         });
         Self {
             extents: dirty.iter().map(|extent| extent.bytes).sum(),
-            tail: state.bytes - indexed,
+            tail: state.bytes.saturating_sub(indexed),
             overdue_ms,
         }
     }
