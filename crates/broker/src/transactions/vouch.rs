@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thalweg_log::{Partition, TransactionGuard};
 use thalweg_transactions::{
@@ -12,6 +13,12 @@ use thalweg_types::TopicName;
 
 use super::requests::authorize;
 use crate::{Broker, BrokerError, Session};
+
+/// How long a client's last transaction may take to end before the client is told to try again, which it
+/// does after a pause that is longer than that mostly takes.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// First pause before the coordinator is asked again; each is twice the one before.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What a client says of the transaction that it writes in.
 #[derive(Clone, Debug)]
@@ -47,10 +54,27 @@ impl Broker {
                 Purpose::Verify
             },
         };
-        let added = self.add_to_transaction(request).await?;
-        let outcome = added.partitions.into_iter().next();
-        let (_, _, result) = outcome.ok_or(TransactionError::UnknownServerError)?;
-        result?;
+        self.add_patiently(request).await?;
         Ok(Some(guard))
+    }
+
+    /// Adds or verifies the one partition of `request`; while markers of the transaction before are being
+    /// written, again.
+    async fn add_patiently(&self, request: AddPartitions) -> Result<(), TransactionError> {
+        let env = &self.shared.env;
+        let deadline = env.now() + PATIENCE;
+        let mut pause = PAUSE;
+        loop {
+            let added = self.add_to_transaction(request.clone()).await?;
+            let outcome = added.partitions.into_iter().next();
+            let (_, _, result) = outcome.ok_or(TransactionError::UnknownServerError)?;
+            match result {
+                Err(TransactionError::ConcurrentTransactions) if env.now() < deadline => {
+                    env.sleep(pause).await;
+                    pause *= 2;
+                }
+                result => return result,
+            }
+        }
     }
 }

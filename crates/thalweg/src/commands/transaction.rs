@@ -83,7 +83,8 @@ fn print_description(env: &Env, described: &TransactionDescription) -> Result<()
     let TransactionDescription { id, state, producer, epoch, timeout_ms, .. } = described;
     print_line(false, &format!("{id}  {state}  producer {producer}, epoch {epoch}"))?;
     let timeout = f64::from(*timeout_ms) / 1000.0;
-    if let Some(started) = described.started_ms {
+    let is_open = matches!(state.as_str(), "Ongoing" | "PrepareCommit" | "PrepareAbort");
+    if let Some(started) = described.started_ms.filter(|_| is_open) {
         let open = (env.wall().0 - started).max(0) as f64 / 1000.0;
         print_line(false, &format!("open for {open:.1} s of {timeout} s"))?;
     }
