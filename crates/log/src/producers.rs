@@ -124,7 +124,7 @@ impl ProducerTable {
         }
         if batch.is_transactional() {
             self.check_transactional(batch.producer_id, batch.producer_epoch, guard)?;
-        } else if self.is_open(batch.producer_id) {
+        } else if self.open_epoch(batch.producer_id).is_some() {
             return Err(ProducerError::TransactionOpen);
         }
         Ok(verdict)
@@ -138,10 +138,13 @@ impl ProducerTable {
         guard: Option<TransactionGuard>,
     ) -> Result<(), ProducerError> {
         self.check_epoch(id, epoch)?;
-        if self.is_open(id) || guard == Some(self.guard(id)) {
-            return Ok(());
+        match self.open_epoch(id) {
+            Some(open) if open == epoch => Ok(()),
+            // The marker of the transaction before is still to come: it would end this one as well.
+            Some(_) => Err(ProducerError::TransactionOpen),
+            None if guard == Some(self.guard(id)) => Ok(()),
+            None => Err(ProducerError::NoTransaction),
         }
-        Err(ProducerError::NoTransaction)
     }
 
     fn check_epoch(&self, id: ProducerId, got: ProducerEpoch) -> Result<(), ProducerError> {
@@ -158,9 +161,10 @@ impl ProducerTable {
         TransactionGuard(self.marked.get(&id).copied().unwrap_or_default())
     }
 
-    /// True if a transaction of this producer is open, durably or not.
-    pub(crate) fn is_open(&self, id: ProducerId) -> bool {
-        self.newest(id).is_some_and(|producer| producer.open.is_some())
+    /// The epoch of the producer, if a transaction of it is open, durably or not.
+    pub(crate) fn open_epoch(&self, id: ProducerId) -> Option<ProducerEpoch> {
+        let producer = self.newest(id)?;
+        producer.open.map(|_| producer.epoch)
     }
 
     /// Judges a marker by the newest state. False if it is here already: a coordinator that did not hear

@@ -42,7 +42,9 @@ impl Broker {
         partition: &Arc<Partition>,
     ) -> Result<Option<TransactionGuard>, BrokerError> {
         authorize(&self.table(), session, &transaction.transactional_id)?;
-        let Some(guard) = partition.transaction_guard(producer.id) else { return Ok(None) };
+        let Some(guard) = partition.transaction_guard(producer.id, producer.epoch) else {
+            return Ok(None);
+        };
         let number = partition.id().partition;
         let request = AddPartitions {
             transactional_id: transaction.transactional_id.clone(),

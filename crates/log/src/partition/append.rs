@@ -88,10 +88,16 @@ impl Partition {
         })
     }
 
-    /// What the producer needs to begin a transaction here; `None` if it has one.
-    pub fn transaction_guard(&self, producer: ProducerId) -> Option<TransactionGuard> {
+    /// What the producer needs to begin a transaction here; `None` if it has one of this epoch. One of an
+    /// older epoch has ended, and its marker is still to come.
+    pub fn transaction_guard(
+        &self,
+        producer: ProducerId,
+        epoch: ProducerEpoch,
+    ) -> Option<TransactionGuard> {
         let state = self.state();
-        (!state.producers.is_open(producer)).then(|| state.producers.guard(producer))
+        let is_open = state.producers.open_epoch(producer) == Some(epoch);
+        (!is_open).then(|| state.producers.guard(producer))
     }
 
     /// What [`append_transactional`](Self::append_transactional) would say of a batch without a sequence.

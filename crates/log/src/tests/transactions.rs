@@ -34,7 +34,8 @@ pub(super) fn marker(producer: i64, epoch: i16, outcome: TxnOutcome) -> Marker {
 
 /// Appends a batch of a transaction as a broker does that has asked the coordinator.
 fn vouched(partition: &Arc<Partition>, batch: BatchMut) -> Result<Appended, AppendError> {
-    let guard = partition.transaction_guard(batch.header().producer_id);
+    let (id, epoch) = (batch.header().producer_id, batch.header().producer_epoch);
+    let guard = partition.transaction_guard(id, epoch);
     partition.append_transactional(batch, guard)
 }
 
@@ -102,13 +103,13 @@ fn rule_29_the_first_batch_needs_a_guard_that_no_marker_has_made_stale() {
     simulate(2, |env, _world| async move {
         let (_log, partition) = one_partition(&env);
         assert_eq!(refusal(partition.append(data(1, 0, 0))), ProducerError::NoTransaction);
-        let before = partition.transaction_guard(ProducerId(1));
+        let before = partition.transaction_guard(ProducerId(1), ProducerEpoch(1));
         end(&partition, marker(1, 1, TxnOutcome::Abort)).await;
         let late = partition.append_transactional(data(1, 1, 0), before);
         assert_eq!(refusal(late), ProducerError::NoTransaction);
 
         write(&partition, data(1, 1, 0)).await;
-        assert_eq!(partition.transaction_guard(ProducerId(1)), None);
+        assert_eq!(partition.transaction_guard(ProducerId(1), ProducerEpoch(1)), None);
         partition.append(data(1, 1, 1)).expect("the transaction goes on without a guard");
         // Rule 30.
         let (id, epoch) = (ProducerId(1), ProducerEpoch(1));
@@ -116,6 +117,20 @@ fn rule_29_the_first_batch_needs_a_guard_that_no_marker_has_made_stale() {
         plain.push(Timestamp(0), None, None, &[]);
         let plain = partition.append(plain.build().expect("a batch"));
         assert_eq!(refusal(plain), ProducerError::TransactionOpen);
+    });
+}
+
+#[test]
+fn rule_34_the_next_transaction_waits_for_the_marker_of_the_last() {
+    simulate(8, |env, _world| async move {
+        let (_log, partition) = one_partition(&env);
+        write(&partition, data(1, 0, 0)).await;
+        // The client knows its next epoch before the marker of the last transaction is here.
+        let next = vouched(&partition, data(1, 1, 0));
+        assert_eq!(refusal(next), ProducerError::TransactionOpen);
+        end(&partition, marker(1, 1, TxnOutcome::Abort)).await;
+        write(&partition, data(1, 1, 0)).await;
+        assert_eq!(stable(&partition), Offset(2));
     });
 }
 
@@ -206,7 +221,8 @@ fn what_was_accepted_and_not_durable_ends_no_transaction() {
         let ending = partition.append_marker(marker(1, 1, TxnOutcome::Commit)).expect("accepted");
         ending.ticket.wait().await.expect_err("the device failed");
         assert_eq!(stable(&partition), Offset(0));
-        assert_eq!(partition.transaction_guard(ProducerId(1)), None, "it is open again");
+        let guard = partition.transaction_guard(ProducerId(1), ProducerEpoch(0));
+        assert_eq!(guard, None, "it is open again");
         drop(log);
     });
 }
