@@ -33,11 +33,13 @@ def install() -> None:
     subprocess.run([ROOT / "bench" / "install"], check=True)
 
 
-def produce(broker: Broker, topic: str, case: Case, count: int) -> float:
-    """Bytes of values per second, all acknowledged."""
-    return rate(
+def produce(broker: Broker, topic: str, case: Case, count: int, producers: int) -> float:
+    """Bytes of values per second, all acknowledged. A producer makes its records in one thread, which small
+    ones keep busy: then several producers at once show what a broker can take."""
+    return rates(
+        producers,
         [PERFORMANCE, "-P", "-b", broker.address, "-t", topic, "-s", str(case.size)]
-        + ["-c", str(count), "-a", "-1", "-z", case.codec, "-q"]
+        + ["-c", str(count // producers), "-a", "-1", "-z", case.codec, "-q"]
         + settings(
             {
                 "linger.ms": 5,
@@ -54,7 +56,8 @@ def produce(broker: Broker, topic: str, case: Case, count: int) -> float:
 def consume(broker: Broker, topic: str, case: Case, count: int) -> float:
     """Bytes of values per second, from the beginning."""
     partitions = [part for number in range(case.partitions) for part in ("-p", str(number))]
-    return rate(
+    return rates(
+        1,
         [PERFORMANCE, "-C", "-b", broker.address, "-t", topic, "-c", str(count), "-o", "beginning"]
         + ["-q", *partitions, *settings({"check.crcs": "false", "queued.max.messages.kbytes": 65536})]
     )
@@ -64,9 +67,14 @@ def settings(values: dict[str, object]) -> list[str]:
     return [part for name, value in values.items() for part in ("-X", f"{name}={value}")]
 
 
-def rate(command: list) -> float:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS)
-    said = done.stdout + done.stderr
+def rates(times: int, command: list) -> float:
+    """Bytes per second of as many processes at once, together."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    running = [subprocess.Popen(command, **pipes) for _ in range(times)]
+    return sum(rate(command, process.communicate(timeout=LIMIT_SECONDS)[0]) for process in running)
+
+
+def rate(command: list, said: str) -> float:
     found = re.findall(r"in \d+ms: \d+ msgs/s (?:and )?\(?([\d.]+) MB/s", said)
     if not found:
         raise RuntimeError(f"{' '.join(map(str, command))}: {said[-400:]}")
