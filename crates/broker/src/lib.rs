@@ -68,6 +68,6 @@ pub use thalweg_log::{
 pub use thalweg_records::{Fault, RecordsError, RejectReason, Rejected, RejectedRecord};
 pub use thalweg_transactions::{
     AddPartitions, AddedPartitions, DescribedTransaction, Description, EndTransaction,
-    InitProducerId, ListTransactions, ListedTransaction, Outcome, Partitions, Producer, Purpose,
+    InitProducerId, ListTransactions, ListedTransaction, Partitions, Producer, Purpose,
     TransactionError, TransactionState, TransactionVersion, TransactionalId,
 };

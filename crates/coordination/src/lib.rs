@@ -10,7 +10,7 @@ mod time;
 mod timers;
 mod wire;
 
-pub use producer::{Outcome, Producer};
+pub use producer::Producer;
 pub use record::{Record, ReplyTo, Skipped};
 pub use time::{Millis, Now};
 pub use timers::Timers;

@@ -1,4 +1,4 @@
-//! Who writes in transactions, and how those end.
+//! Who writes in transactions.
 
 use std::fmt;
 
@@ -29,13 +29,4 @@ impl fmt::Display for Producer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.id, self.epoch)
     }
-}
-
-/// How a transaction ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// What was written counts.
-    Commit,
-    /// What was written does not count.
-    Abort,
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thalweg_coordination::{DecodeError, Outcome, Record, Skipped};
-use thalweg_types::{ProducerId, TopicId, TopicName};
+use thalweg_coordination::{DecodeError, Record, Skipped};
+use thalweg_types::{ProducerId, TopicId, TopicName, TxnOutcome};
 
 use crate::by_partition::ByPartition;
 use crate::pending::PendingOffsets;
@@ -62,7 +62,7 @@ impl DurableState {
     }
 
     /// Makes the end of a transaction so: what it wrote counts now, or never has.
-    pub(crate) fn end(&mut self, producer: ProducerId, outcome: Outcome) {
+    pub(crate) fn end(&mut self, producer: ProducerId, outcome: TxnOutcome) {
         for (key, offset) in self.pending.end(producer, outcome) {
             self.put_offset(&key, offset);
         }

@@ -5,7 +5,7 @@ use thalweg_types::ProducerId;
 
 use crate::durable::DurableState;
 use crate::record::Entry;
-use crate::{CoordinatorState, Input, Now, Outbox, Outcome, Record, Settings};
+use crate::{CoordinatorState, Input, Now, Outbox, Record, Settings, TxnOutcome};
 
 /// Producers have numbers below this.
 const PRODUCERS: u8 = 64;
@@ -13,7 +13,7 @@ const PRODUCERS: u8 = 64;
 /// What a log holds.
 enum Logged {
     Record(Record, Option<ProducerId>),
-    Marker(ProducerId, Outcome),
+    Marker(ProducerId, TxnOutcome),
 }
 
 /// Takes `data` for a log, decodes its records, and loads a coordinator from it. What is understood must
@@ -43,7 +43,7 @@ pub fn fuzz(data: &[u8]) {
     machine.step(Now::default(), Input::Loaded, &mut out);
     out.records.iter().for_each(|write| replayed.replay(&write.record, None));
     assert!(machine.durable() == &replayed, "loading changed what is durable without a record");
-    (0..PRODUCERS).for_each(|id| replayed.end(ProducerId(id.into()), Outcome::Abort));
+    (0..PRODUCERS).for_each(|id| replayed.end(ProducerId(id.into()), TxnOutcome::Abort));
     assert!(replayed.pending_count() == 0, "offsets wait for transactions that have ended");
     assert!(replayed.offsets() == machine.durable().offsets(), "an abort changed an offset");
 }
@@ -54,8 +54,8 @@ fn take(data: &mut Bytes) -> Option<Logged> {
     Some(match kind % 4 {
         0 => Logged::Record(take_record(data)?, None),
         1 => Logged::Record(take_record(data)?, Some(producer)),
-        2 => Logged::Marker(producer, Outcome::Commit),
-        _ => Logged::Marker(producer, Outcome::Abort),
+        2 => Logged::Marker(producer, TxnOutcome::Commit),
+        _ => Logged::Marker(producer, TxnOutcome::Abort),
     })
 }
 

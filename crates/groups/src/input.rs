@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use thalweg_coordination::{Outcome, Producer};
-use thalweg_types::{LeaderEpoch, Offset, ProducerId, TopicId, TopicName};
+use thalweg_coordination::Producer;
+use thalweg_types::{LeaderEpoch, Offset, ProducerId, TopicId, TopicName, TxnOutcome};
 
 use crate::{GroupError, GroupId, InstanceId, MemberId, Reply, ReplyTo};
 
@@ -31,7 +31,7 @@ pub enum Input {
         /// Whose.
         producer: ProducerId,
         /// How.
-        outcome: Outcome,
+        outcome: TxnOutcome,
     },
     /// The deadline has passed.
     Timeout,

@@ -91,4 +91,5 @@ pub use reply::{
 };
 pub use settings::Settings;
 pub use state::CoordinatorState;
-pub use thalweg_coordination::{Millis, Now, Outcome, Producer, Record, ReplyTo, Skipped};
+pub use thalweg_coordination::{Millis, Now, Producer, Record, ReplyTo, Skipped};
+pub use thalweg_types::TxnOutcome;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thalweg_coordination::Outcome;
+use thalweg_types::TxnOutcome;
 use thalweg_types::{ProducerId, TopicName};
 
 use crate::by_partition::{ByPartition, Topics};
@@ -95,7 +95,7 @@ impl PendingOffsets {
     pub fn end(
         &mut self,
         producer: ProducerId,
-        outcome: Outcome,
+        outcome: TxnOutcome,
     ) -> Vec<(OffsetKey, CommittedOffset)> {
         let keys = self.producers.remove(&producer).unwrap_or_default();
         self.count -= keys.len();
@@ -112,11 +112,11 @@ impl PendingOffsets {
         &mut self,
         key: &OffsetKey,
         producer: ProducerId,
-        outcome: Outcome,
+        outcome: TxnOutcome,
     ) -> Option<CommittedOffset> {
         let waiting = self.waiting.get_mut(key)?;
         let place = waiting.iter().position(|pending| pending.producer == producer)?;
-        let offset = waiting.remove(place).offset.filter(|_| outcome == Outcome::Commit);
+        let offset = waiting.remove(place).offset.filter(|_| outcome == TxnOutcome::Commit);
         if offset.is_some() {
             waiting[..place].iter_mut().for_each(|before| before.offset = None);
         }

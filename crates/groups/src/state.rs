@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use thalweg_coordination::{Outcome, Timers};
-use thalweg_types::ProducerId;
+use thalweg_coordination::Timers;
+use thalweg_types::{ProducerId, TxnOutcome};
 
 use crate::classic::ClassicGroup;
 use crate::context::Context;
@@ -57,7 +57,7 @@ impl CoordinatorState {
 
     /// Makes a transaction marker of the partition so. On loading the driver calls it for each, in the
     /// order of the log; afterwards [`Input::TransactionEnded`] does. Most producers have nothing here.
-    pub fn replay_end(&mut self, producer: ProducerId, outcome: Outcome) {
+    pub fn replay_end(&mut self, producer: ProducerId, outcome: TxnOutcome) {
         self.durable.end(producer, outcome);
     }
 

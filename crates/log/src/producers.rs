@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use thalweg_records::TxnOutcome;
-use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TxnOutcome};
 
 use crate::format::entry::BatchEntry;
 use crate::planted::{self, Bug};

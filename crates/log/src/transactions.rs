@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use thalweg_records::{Attributes, TxnOutcome};
-use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use thalweg_records::Attributes;
+use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TxnOutcome};
 
 use crate::format::entry::BatchEntry;
 

@@ -1,17 +1,8 @@
 //! The records by which the broker ends transactions.
 
-use thalweg_types::{ProducerEpoch, ProducerId, Sequence, Timestamp};
+use thalweg_types::{ProducerEpoch, ProducerId, Sequence, Timestamp, TxnOutcome};
 
 use crate::{BatchBuilder, BatchMut, Record, RecordsError};
-
-/// How a transaction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TxnOutcome {
-    /// Its records must be skipped.
-    Abort,
-    /// Its records count.
-    Commit,
-}
 
 /// Kafka's end-transaction marker: the one record of a transactional control batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

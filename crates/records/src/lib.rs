@@ -23,7 +23,7 @@ pub use batch::Batch;
 pub use batch_mut::BatchMut;
 pub use builder::BatchBuilder;
 pub use codec::{Codec, SMALL_DECOMPRESSED_MAX};
-pub use control::{EndTxnMarker, TxnOutcome};
+pub use control::EndTxnMarker;
 pub use error::{Fault, RecordsError, RejectReason, Rejected, RejectedRecord};
 pub use header::{Attributes, BatchHeader, Compression, HEADER_LEN, TimestampType};
 pub use policy::{InnerOffsets, RecordPolicy, TimestampBounds};

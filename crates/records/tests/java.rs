@@ -3,9 +3,11 @@
 use bytes::{Bytes, BytesMut};
 use thalweg_records::{
     Batch, BatchMut, Compression, EndTxnMarker, HEADER_LEN, InnerOffsets, RecordPolicy,
-    TimestampBounds, TxnOutcome,
+    TimestampBounds,
 };
-use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use thalweg_types::{
+    LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TxnOutcome,
+};
 
 mod sample;
 

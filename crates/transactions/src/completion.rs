@@ -4,8 +4,8 @@ use crate::names::{add_all, common, remove_all};
 use crate::state::CoordinatorState;
 use crate::timer::Timer;
 use crate::{
-    Event, Marker, MarkerReport, MarkerRound, Now, Outbox, Outcome, Partitions, Settings,
-    TransactionalId,
+    Event, Marker, MarkerReport, MarkerRound, Now, Outbox, Partitions, Settings, TransactionalId,
+    TxnOutcome,
 };
 
 /// Pauses double this often at most; by then they have reached any sensible limit.
@@ -16,7 +16,7 @@ const DOUBLINGS_MAX: u32 = 16;
 #[derive(Debug)]
 pub(crate) struct Completion {
     round: MarkerRound,
-    outcome: Outcome,
+    outcome: TxnOutcome,
     /// Asked for, and not reported on yet.
     in_flight: Partitions,
     /// To be asked for again.
@@ -74,7 +74,7 @@ impl CoordinatorState {
         &mut self,
         now: Now,
         id: &TransactionalId,
-        outcome: Outcome,
+        outcome: TxnOutcome,
         out: &mut Outbox,
     ) {
         let Some(metadata) = self.durable.get(id) else { return };
@@ -94,7 +94,7 @@ impl CoordinatorState {
         &self,
         id: &TransactionalId,
         round: MarkerRound,
-        outcome: Outcome,
+        outcome: TxnOutcome,
         partitions: Partitions,
         out: &mut Outbox,
     ) {
@@ -144,7 +144,7 @@ impl CoordinatorState {
         self.ask_for_markers(id, round, outcome, again, out);
     }
 
-    fn complete(&mut self, now: Now, id: &TransactionalId, outcome: Outcome, out: &mut Outbox) {
+    fn complete(&mut self, now: Now, id: &TransactionalId, outcome: TxnOutcome, out: &mut Outbox) {
         self.completions.remove(id);
         let Some(metadata) = self.durable.get(id) else { return };
         let complete = metadata.complete(outcome, now.wall);

@@ -5,8 +5,8 @@ use crate::serve::Unserved;
 use crate::state::{CoordinatorState, remaining_ms};
 use crate::timer::Timer;
 use crate::{
-    EndReason, EndTransaction, Event, Now, Outbox, Outcome, Producer, TransactionError,
-    TransactionMetadata, TransactionState, TransactionVersion, TransactionalId,
+    EndReason, EndTransaction, Event, Now, Outbox, Producer, TransactionError, TransactionMetadata,
+    TransactionState, TransactionVersion, TransactionalId, TxnOutcome,
 };
 
 /// What is to be done about a request that is legal.
@@ -93,7 +93,7 @@ impl CoordinatorState {
         };
         let version = TransactionVersion::V2;
         let next = self.producer_ids.following(known, version)?;
-        let mut ending = known.ending(Outcome::Abort, version, next, now.wall);
+        let mut ending = known.ending(TxnOutcome::Abort, version, next, now.wall);
         if reason == EndReason::TakenOver {
             ending.last_epoch = None;
         }
@@ -124,7 +124,7 @@ impl CoordinatorState {
 fn judge(
     known: &TransactionMetadata,
     producer: Producer,
-    outcome: Outcome,
+    outcome: TxnOutcome,
 ) -> Result<Verdict, TransactionError> {
     // Before the producer is compared: it may have heard of its next id already.
     if known.state.ending().is_some() {
@@ -138,8 +138,8 @@ fn judge(
         _ if is_retry && known.state.completed() == Some(outcome) => Ok(Verdict::Repeat),
         _ if is_retry => Err(TransactionError::InvalidTxnState),
         // A client that does not know how far it came aborts, even if there is nothing to abort.
-        (TransactionState::Ongoing, _) | (_, Outcome::Abort) => Ok(Verdict::Decide),
-        (_, Outcome::Commit) => Err(TransactionError::InvalidTxnState),
+        (TransactionState::Ongoing, _) | (_, TxnOutcome::Abort) => Ok(Verdict::Decide),
+        (_, TxnOutcome::Commit) => Err(TransactionError::InvalidTxnState),
     }
 }
 
@@ -147,7 +147,7 @@ fn judge(
 fn judge_unbumped(
     known: &TransactionMetadata,
     producer: Producer,
-    outcome: Outcome,
+    outcome: TxnOutcome,
 ) -> Result<Verdict, TransactionError> {
     known.check_producer(producer)?;
     match known.state {

@@ -6,7 +6,9 @@
 use thalweg_types::{LeaderEpoch, ProducerId};
 
 use crate::{MarkerRound, TransactionalId};
-use crate::{Outcome, Partitions, Producer, Reply, ReplyTo, TransactionError, TransactionVersion};
+use crate::{
+    Partitions, Producer, Reply, ReplyTo, TransactionError, TransactionVersion, TxnOutcome,
+};
 
 /// One input of a step.
 #[derive(Clone, Debug)]
@@ -125,7 +127,7 @@ pub struct EndTransaction {
     /// Who asks.
     pub producer: Producer,
     /// Commit or abort.
-    pub outcome: Outcome,
+    pub outcome: TxnOutcome,
     /// [`TransactionVersion::V2`] for `EndTxn` since version 5, before that [`TransactionVersion::V0`].
     pub version: TransactionVersion,
 }

@@ -6,7 +6,7 @@
 use thalweg_types::{ProducerEpoch, ProducerId, Timestamp};
 
 use crate::names::add_all;
-use crate::{Outcome, Partitions, Producer};
+use crate::{Partitions, Producer, TxnOutcome};
 
 /// The greatest epoch that a client is ever told. One more is kept, so that it can still be fenced.
 const CLIENT_EPOCH_MAX: i16 = i16::MAX - 1;
@@ -89,19 +89,19 @@ impl TransactionState {
     }
 
     /// The outcome that is decided and not complete yet.
-    pub const fn ending(self) -> Option<Outcome> {
+    pub const fn ending(self) -> Option<TxnOutcome> {
         match self {
-            Self::PrepareCommit => Some(Outcome::Commit),
-            Self::PrepareAbort => Some(Outcome::Abort),
+            Self::PrepareCommit => Some(TxnOutcome::Commit),
+            Self::PrepareAbort => Some(TxnOutcome::Abort),
             Self::Empty | Self::Ongoing | Self::CompleteCommit | Self::CompleteAbort => None,
         }
     }
 
     /// The outcome of the transaction before, if it is complete.
-    pub const fn completed(self) -> Option<Outcome> {
+    pub const fn completed(self) -> Option<TxnOutcome> {
         match self {
-            Self::CompleteCommit => Some(Outcome::Commit),
-            Self::CompleteAbort => Some(Outcome::Abort),
+            Self::CompleteCommit => Some(TxnOutcome::Commit),
+            Self::CompleteAbort => Some(TxnOutcome::Abort),
             Self::Empty | Self::Ongoing | Self::PrepareCommit | Self::PrepareAbort => None,
         }
     }
@@ -211,15 +211,15 @@ impl TransactionMetadata {
     /// where this was the last one.
     pub(crate) fn ending(
         &self,
-        outcome: Outcome,
+        outcome: TxnOutcome,
         version: TransactionVersion,
         next: Option<ProducerId>,
         now: Timestamp,
     ) -> Self {
         let bumps = version.bumps_epoch();
         let state = match outcome {
-            Outcome::Commit => TransactionState::PrepareCommit,
-            Outcome::Abort => TransactionState::PrepareAbort,
+            TxnOutcome::Commit => TransactionState::PrepareCommit,
+            TxnOutcome::Abort => TransactionState::PrepareAbort,
         };
         Self {
             producer: if bumps { self.next_epoch() } else { self.producer },
@@ -233,10 +233,10 @@ impl TransactionMetadata {
     }
 
     /// All markers of `outcome` are written.
-    pub(crate) fn complete(&self, outcome: Outcome, now: Timestamp) -> Self {
+    pub(crate) fn complete(&self, outcome: TxnOutcome, now: Timestamp) -> Self {
         let state = match outcome {
-            Outcome::Commit => TransactionState::CompleteCommit,
-            Outcome::Abort => TransactionState::CompleteAbort,
+            TxnOutcome::Commit => TransactionState::CompleteCommit,
+            TxnOutcome::Abort => TransactionState::CompleteAbort,
         };
         Self {
             producer: self.after_completion(),

@@ -3,7 +3,7 @@
 use thalweg_coordination::{Record, ReplyTo};
 use thalweg_types::LeaderEpoch;
 
-use crate::{Outcome, Partitions, Producer, Reply, TransactionVersion, TransactionalId};
+use crate::{Partitions, Producer, Reply, TransactionVersion, TransactionalId, TxnOutcome};
 
 /// The effects of one or more steps, in order.
 ///
@@ -55,7 +55,7 @@ pub struct Marker {
     /// What the record's value carries; a partition refuses one smaller than it has seen.
     pub coordinator_epoch: LeaderEpoch,
     /// What the record's key carries.
-    pub outcome: Outcome,
+    pub outcome: TxnOutcome,
     /// From [`TransactionVersion::V2`] on a partition refuses an epoch that it has seen in data; before
     /// that, one smaller than it has seen.
     pub version: TransactionVersion,
@@ -78,7 +78,7 @@ pub enum Event {
         /// The transactional id.
         transactional_id: TransactionalId,
         /// Commit or abort.
-        outcome: Outcome,
+        outcome: TxnOutcome,
         /// Who decided.
         reason: EndReason,
     },
@@ -87,7 +87,7 @@ pub enum Event {
         /// The transactional id.
         transactional_id: TransactionalId,
         /// Commit or abort.
-        outcome: Outcome,
+        outcome: TxnOutcome,
     },
     /// Markers were not written, and are asked for again after a pause. Readers of these partitions wait.
     MarkersFailed {

@@ -8,9 +8,11 @@ mod limits;
 mod numbers;
 mod time;
 mod topic;
+mod transaction;
 
 pub use error::ErrorKind;
 pub use limits::*;
 pub use numbers::{BrokerId, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 pub use time::Timestamp;
 pub use topic::{InvalidTopicName, TopicId, TopicName, TopicPartition};
+pub use transaction::TxnOutcome;

@@ -2,9 +2,11 @@
 //! on it. What `thalweg-groups` and `thalweg-transactions` ask of their drivers is done here, once.
 
 mod append;
+mod ask;
 mod driver;
 mod load;
 mod shards;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use crate::metrics::BrokerMetrics;
 
 pub(crate) use append::Append;
 pub(crate) use shards::{Coordinators, shard_of};
+pub(crate) use waiting::Waiting;
 
 /// A state machine of one kind, with what it needs to be driven.
 ///

@@ -80,16 +80,18 @@ impl Broker {
         if fetched.diverging_epoch.is_some() || at_end {
             return Ok(fetched);
         }
-        let end = match isolation {
-            Isolation::ReadUncommitted => Offset(i64::MAX),
-            Isolation::ReadCommitted => watermarks.last_stable,
+        // Readers of everything need to know nothing of transactions.
+        let (end, forgotten) = match isolation {
+            Isolation::ReadUncommitted => (Offset(i64::MAX), None),
+            Isolation::ReadCommitted => {
+                (watermarks.last_stable, Some(partition.transactions_forgotten()))
+            }
         };
-        let forgotten = partition.transactions_forgotten();
         let (records, watermarks) = self.read_within(partition, asked, end, allowance).await?;
         // Records that were read are never beyond the watermarks that come with them.
         fetched.high_watermark = watermarks.high_watermark;
         fetched.last_stable_offset = watermarks.last_stable;
-        if isolation == Isolation::ReadCommitted {
+        if let Some(forgotten) = forgotten {
             // What lies before the last stable offset stays as it was decided, until compaction or
             // retention forgets it with the records. Those that were read before that are not served.
             let aborted = partition.aborted_transactions(asked.offset, end_of(&records));

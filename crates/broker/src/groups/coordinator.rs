@@ -1,19 +1,19 @@
 //! The coordinator of the groups of one partition of the offsets topic.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use thalweg_coordination::{Millis, Now, Outcome, Producer, Record, ReplyTo};
+use thalweg_coordination::{Millis, Now, Producer, Record, ReplyTo};
 use thalweg_groups::{
     CoordinatorState, DeletedTopic, DurableState, Event, GroupError, Input, Outbox, Reply, Request,
     Settings, TxnOffsetCommit, Write,
 };
-use thalweg_log::{Marker, Partition, ProducerError, TransactionGuard};
-use thalweg_records::{Batch, EndTxnMarker, RecordsError, TxnOutcome};
+use thalweg_log::{Marker, ProducerError, TransactionGuard};
+use thalweg_records::{Batch, EndTxnMarker, RecordsError};
 use thalweg_types::{BATCH_LENGTH_MAX, TopicId, TopicName};
 use tokio::sync::oneshot;
 
-use crate::coordinators::{Append, Caused, Coordinator, Place, World};
+use crate::coordinators::{Append, Caused, Coordinator, Place, Waiting};
 use crate::metadata::TableCell;
 use crate::metrics::{add, count};
 use crate::{ClusterTable, TopicKey};
@@ -60,15 +60,12 @@ enum Waiter {
 }
 
 pub(crate) struct GroupCoordinator {
-    world: Arc<World>,
-    context: Arc<GroupContext>,
-    partition: Arc<Partition>,
+    place: Place<Self>,
     state: CoordinatorState,
     out: Outbox,
     appends: Vec<Append>,
     ended: Vec<oneshot::Sender<Result<(), ProducerError>>>,
-    waiting: BTreeMap<ReplyTo, Waiter>,
-    next_reply: u64,
+    waiting: Waiting<Waiter>,
 }
 
 impl Coordinator for GroupCoordinator {
@@ -79,15 +76,12 @@ impl Coordinator for GroupCoordinator {
 
     fn new(place: &Place<Self>) -> Self {
         Self {
-            world: place.world.clone(),
-            context: place.context.clone(),
-            partition: place.partition.clone(),
+            place: place.clone(),
             state: CoordinatorState::new(place.context.settings.clone()),
             out: Outbox::default(),
             appends: Vec::new(),
             ended: Vec::new(),
-            waiting: BTreeMap::new(),
-            next_reply: 0,
+            waiting: Waiting::default(),
         }
     }
 
@@ -98,7 +92,7 @@ impl Coordinator for GroupCoordinator {
             let record = record?;
             if header.attributes.is_control() {
                 if let Some(marker) = EndTxnMarker::parse(&record)? {
-                    self.state.replay_end(header.producer_id, outcome(marker.outcome));
+                    self.state.replay_end(header.producer_id, marker.outcome);
                 }
             } else if let Some(key) = record.key {
                 self.state.replay(&Record { key, value: record.value }, transaction);
@@ -108,7 +102,7 @@ impl Coordinator for GroupCoordinator {
     }
 
     fn begin(&mut self, now: Now) {
-        let vanished = vanished_topics(self.state.durable(), &self.context.table.get());
+        let vanished = vanished_topics(self.state.durable(), &self.place.context.table.get());
         self.step(now, Input::Loaded);
         if !vanished.is_empty() {
             self.step(now, Input::TopicsDeleted(vanished));
@@ -166,7 +160,7 @@ impl Coordinator for GroupCoordinator {
     fn perform(&mut self, effect: Effect) {
         // Whoever asked may have gone.
         match effect {
-            Effect::Reply(reply_to, reply) => match self.waiting.remove(&reply_to) {
+            Effect::Reply(reply_to, reply) => match self.waiting.take(reply_to) {
                 Some(Waiter::Plain(waiter)) => drop(waiter.send(reply)),
                 Some(Waiter::InTransaction(waiter)) => drop(waiter.send(Ok(reply))),
                 None => {}
@@ -182,9 +176,7 @@ impl GroupCoordinator {
     }
 
     fn request(&mut self, now: Now, request: Request, waiter: Waiter) {
-        let reply_to = ReplyTo(self.next_reply);
-        self.next_reply += 1;
-        self.waiting.insert(reply_to, waiter);
+        let reply_to = self.waiting.add(waiter);
         self.step(now, Input::Request { reply_to, request });
     }
 
@@ -193,7 +185,7 @@ impl GroupCoordinator {
     fn commit_in_transaction(&mut self, now: Now, command: CommitInTransaction) {
         let CommitInTransaction { commit, guard, reply } = command;
         let Producer { id, epoch } = commit.producer;
-        match self.partition.check_transactional(id, epoch, guard) {
+        match self.place.partition.check_transactional(id, epoch, guard) {
             Ok(()) => {
                 let waiter = Waiter::InTransaction(reply);
                 self.request(now, Request::TxnOffsetCommit(commit), waiter);
@@ -204,12 +196,11 @@ impl GroupCoordinator {
     }
 
     fn end(&mut self, now: Now, marker: Marker, done: oneshot::Sender<Result<(), ProducerError>>) {
-        match self.partition.check_marker(&marker) {
+        match self.place.partition.check_marker(&marker) {
             Ok(is_new) => {
                 if is_new {
-                    let Marker { producer_id, outcome: ends, .. } = marker;
-                    let outcome = outcome(ends);
-                    self.step(now, Input::TransactionEnded { producer: producer_id, outcome });
+                    let Marker { producer_id: producer, outcome, .. } = marker;
+                    self.step(now, Input::TransactionEnded { producer, outcome });
                     self.gather(None);
                     self.appends.push(Append::Marker(marker));
                 }
@@ -238,7 +229,7 @@ impl GroupCoordinator {
     }
 
     fn note(&self, event: &Event) {
-        let metrics = &self.world.metrics;
+        let metrics = &self.place.world.metrics;
         match event {
             Event::GenerationStarted { .. } => count(&metrics.group_generations),
             Event::MemberRemoved { .. } => count(&metrics.group_members_removed),
@@ -247,14 +238,7 @@ impl GroupCoordinator {
             | Event::GenerationAssigned { .. }
             | Event::RecordTooLarge { .. } => {}
         }
-        tracing::debug!(partition = self.partition.id().partition, ?event, "group");
-    }
-}
-
-fn outcome(outcome: TxnOutcome) -> Outcome {
-    match outcome {
-        TxnOutcome::Commit => Outcome::Commit,
-        TxnOutcome::Abort => Outcome::Abort,
+        tracing::debug!(partition = self.place.partition.id().partition, ?event, "group");
     }
 }
 

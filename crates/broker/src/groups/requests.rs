@@ -10,8 +10,8 @@ use thalweg_groups::{
     Request, SyncGroup, Synced, TopicPartitions,
 };
 use thalweg_types::{LeaderEpoch, Offset};
-use tokio::sync::{mpsc, oneshot};
 
+use super::GroupCoordinators;
 use super::coordinator::Command;
 use crate::coordinators::shard_of;
 use crate::{Broker, BrokerError, ClusterTable, Session, TopicKey};
@@ -54,7 +54,7 @@ impl Broker {
         group: &str,
     ) -> Result<(), BrokerError> {
         self.table().authorize(session, AclOperation::Describe, AclTarget::group(group))?;
-        self.coordinators().await.map(|_| ())
+        self.group_coordinators().await.map(|_| ())
     }
 
     /// Enters a group; completes when the group has formed its next generation.
@@ -259,15 +259,18 @@ impl Broker {
 
     /// The groups of all coordinators. Before the first group there is none to ask.
     pub(super) async fn all_groups(&self, request: ListGroups) -> GroupListing {
-        let mut asked = Vec::new();
-        for sender in self.shared.groups.senders() {
-            asked.push(send(sender, Request::ListGroups(request.clone())));
-        }
+        let groups = &self.shared.groups;
+        let ask = |partition| {
+            let request = Request::ListGroups(request.clone());
+            groups.ask(partition, |reply| Command::Request { request, reply })
+        };
+        let asked: Vec<_> = (0..groups.senders().len()).map(ask).collect();
         let mut listing = GroupListing::default();
-        for reply in asked {
-            match receive(reply).await {
+        for asked in asked {
+            match asked.reply().await {
                 Ok(Reply::ListGroups(Ok(groups))) => listing.groups.extend(groups),
-                Ok(Reply::ListGroups(Err(error))) | Err(error) => listing.error = Some(error),
+                Ok(Reply::ListGroups(Err(error))) => listing.error = Some(error),
+                Err(error) => listing.error = Some(error.into()),
                 Ok(_) => listing.error = Some(GroupError::UnknownServerError),
             }
         }
@@ -278,50 +281,22 @@ impl Broker {
 impl Broker {
     /// Asks the coordinator of `group`, and waits for its reply as long as that takes.
     async fn ask(&self, group: &str, request: Request) -> Result<Reply, GroupError> {
-        let senders = self.coordinators().await.map_err(|error| {
+        let groups = self.group_coordinators().await.map_err(|error| {
             tracing::warn!(%error, "the offsets topic cannot be created");
             GroupError::CoordinatorNotAvailable
         })?;
-        let sender = senders.get(shard_of(group, senders.len()));
-        let sender = sender.ok_or(GroupError::CoordinatorNotAvailable)?;
-        receive(send(sender, request)).await
-    }
-
-    /// The coordinator of a partition of the offsets topic.
-    pub(crate) async fn group_coordinator(
-        &self,
-        number: i32,
-    ) -> Result<&mpsc::Sender<Command>, BrokerError> {
-        let senders = self.coordinators().await?;
-        let sender = usize::try_from(number).ok().and_then(|number| senders.get(number));
-        sender.ok_or_else(|| GroupError::CoordinatorNotAvailable.into())
+        let partition = shard_of(group, groups.senders().len());
+        Ok(groups.ask(partition, |reply| Command::Request { request, reply }).reply().await?)
     }
 
     /// The coordinators, started if need be.
-    async fn coordinators(&self) -> Result<&[mpsc::Sender<Command>], BrokerError> {
+    pub(crate) async fn group_coordinators(&self) -> Result<&GroupCoordinators, BrokerError> {
         let groups = &self.shared.groups;
         if groups.senders().is_empty() {
-            let topic = self.offsets_topic().await?;
-            groups.start(&topic.partitions);
+            groups.start(&self.offsets_topic().await?.partitions);
         }
-        Ok(groups.senders())
+        Ok(groups)
     }
-}
-
-type Asked = Result<oneshot::Receiver<Reply>, GroupError>;
-
-/// Gives a request to a coordinator, if its queue has room.
-fn send(sender: &mpsc::Sender<Command>, request: Request) -> Asked {
-    let (reply, receiver) = oneshot::channel();
-    match sender.try_send(Command::Request { request, reply }) {
-        Ok(()) => Ok(receiver),
-        Err(_) => Err(GroupError::CoordinatorNotAvailable),
-    }
-}
-
-/// Waits for the reply. A coordinator that loses its machine drops the questions in it.
-async fn receive(asked: Asked) -> Result<Reply, GroupError> {
-    asked?.await.map_err(|_| GroupError::NotCoordinator)
 }
 
 /// Says which incarnation of a topic is meant, where the client did not: the one that is there. An

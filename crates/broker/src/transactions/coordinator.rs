@@ -1,6 +1,5 @@
 //! The coordinator of the transactional ids of one partition of the transaction topic.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,7 +13,7 @@ use thalweg_types::{BATCH_LENGTH_MAX, ProducerId};
 use tokio::sync::oneshot;
 
 use super::markers::Markers;
-use crate::coordinators::{Append, Caused, Coordinator, Place};
+use crate::coordinators::{Append, Caused, Coordinator, Place, Waiting};
 use crate::metrics::count;
 use crate::producer_ids::ProducerIds;
 
@@ -63,9 +62,7 @@ pub(crate) struct TransactionCoordinator {
     machine: u64,
     state: CoordinatorState,
     out: Outbox,
-    /// Who waits for which reply. Dropping an entry tells that there will be none.
-    waiting: BTreeMap<ReplyTo, oneshot::Sender<Reply>>,
-    next_reply: u64,
+    waiting: Waiting<oneshot::Sender<Reply>>,
 }
 
 impl Coordinator for TransactionCoordinator {
@@ -80,8 +77,7 @@ impl Coordinator for TransactionCoordinator {
             state: CoordinatorState::new(place.context.settings.clone()),
             place: place.clone(),
             out: Outbox::default(),
-            waiting: BTreeMap::new(),
-            next_reply: 0,
+            waiting: Waiting::default(),
         }
     }
 
@@ -110,9 +106,7 @@ impl Coordinator for TransactionCoordinator {
     fn take(&mut self, now: Now, command: Command) {
         match command {
             Command::Request { request, reply } => {
-                let reply_to = ReplyTo(self.next_reply);
-                self.next_reply += 1;
-                self.waiting.insert(reply_to, reply);
+                let reply_to = self.waiting.add(reply);
                 self.step(now, Input::Request { reply_to, request });
             }
             Command::Came { machine, .. } if machine != self.machine => {}
@@ -158,7 +152,7 @@ impl Coordinator for TransactionCoordinator {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Reply(reply_to, reply) => {
-                if let Some(waiter) = self.waiting.remove(&reply_to) {
+                if let Some(waiter) = self.waiting.take(reply_to) {
                     // The client may have gone.
                     let _ = waiter.send(reply);
                 }

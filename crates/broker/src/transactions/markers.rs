@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use thalweg_cluster::acl::{AclOperation, AclTarget};
 use thalweg_log::{self as log, LogError};
-use thalweg_records::TxnOutcome;
-use thalweg_transactions::{Marker, MarkerReport, Outcome, Partitions, Producer};
+use thalweg_transactions::{Marker, MarkerReport, Partitions, Producer};
+use thalweg_types::TxnOutcome;
 use tokio::sync::oneshot;
 
 use crate::groups::{Command, GroupCoordinators};
@@ -25,7 +25,7 @@ pub struct MarkerRequest {
     /// Whose transaction ends, and the epoch that the marker carries.
     pub producer: Producer,
     /// How it ends.
-    pub outcome: Outcome,
+    pub outcome: TxnOutcome,
     /// The epoch of the coordinator that decided.
     pub coordinator_epoch: i32,
     /// True if the epoch must be greater than that of the transaction's records (KIP-890).
@@ -127,17 +127,14 @@ async fn settle(ending: Result<Ending, BrokerError>) -> Result<(), BrokerError> 
 
 fn log_marker(
     producer: Producer,
-    outcome: Outcome,
+    outcome: TxnOutcome,
     coordinator_epoch: i32,
     new_epoch: bool,
 ) -> log::Marker {
     log::Marker {
         producer_id: producer.id,
         producer_epoch: producer.epoch,
-        outcome: match outcome {
-            Outcome::Commit => TxnOutcome::Commit,
-            Outcome::Abort => TxnOutcome::Abort,
-        },
+        outcome,
         coordinator_epoch,
         new_epoch,
     }

@@ -1,12 +1,10 @@
 //! Committing the offsets of a group within a transaction (KIP-98, KIP-447).
 
 use thalweg_groups::{GroupError, Reply, TopicPartitions, TxnOffsetCommit};
-use thalweg_types::TopicName;
-use tokio::sync::oneshot;
 
 use super::vouch::InTransaction;
+use crate::coordinators::shard_of;
 use crate::groups::{Command, CommitInTransaction, CommitOutcome, with_refused};
-use crate::topics::OFFSETS_TOPIC;
 use crate::{Broker, BrokerError, Session};
 
 impl Broker {
@@ -19,16 +17,14 @@ impl Broker {
     ) -> Result<Vec<TopicPartitions<CommitOutcome>>, BrokerError> {
         let refused = self.take_refused(session, &mut commit.commit)?;
         let topic = self.offsets_topic().await?;
-        let number = self.offsets_partition(commit.commit.group_id.as_str()).await?;
-        let name = TopicName::new(OFFSETS_TOPIC)?;
-        let partition = topic.partition(number)?;
-        let guard = self.vouch(session, transaction, commit.producer, &name, partition).await?;
-        let (reply, committed) = oneshot::channel();
-        let command = CommitInTransaction { commit, guard, reply };
-        let coordinator = self.group_coordinator(number).await?;
-        let sent = coordinator.try_send(Command::CommitInTransaction(command));
-        sent.map_err(|_| GroupError::CoordinatorNotAvailable)?;
-        match committed.await.map_err(|_| GroupError::NotCoordinator)?? {
+        let number = shard_of(commit.commit.group_id.as_str(), topic.partitions.len());
+        let partition = topic.partition(number as i32)?;
+        let guard =
+            self.vouch(session, transaction, commit.producer, topic.name(), partition).await?;
+        let question =
+            |reply| Command::CommitInTransaction(CommitInTransaction { commit, guard, reply });
+        let committed = self.group_coordinators().await?.ask(number, question).reply().await;
+        match committed.map_err(GroupError::from)?? {
             Reply::TxnOffsetCommit(committed) => Ok(with_refused(committed?, refused)),
             _ => Err(GroupError::UnknownServerError.into()),
         }

@@ -6,8 +6,8 @@ use thalweg_transactions::{
     InitProducerId, ListTransactions, ListedTransactions, Partitions, Producer, Reply, Request,
     TransactionError, TransactionalId,
 };
-use tokio::sync::{mpsc, oneshot};
 
+use super::TransactionCoordinators;
 use super::coordinator::Command;
 use crate::coordinators::shard_of;
 use crate::{Broker, BrokerError, ClusterTable, Session, TopicKey};
@@ -106,16 +106,11 @@ impl Broker {
         let table = self.table();
         authorize(&table, session, &transactional_id)?;
         table.authorize(session, AclOperation::Read, AclTarget::group(group))?;
-        let offsets_partition = self.offsets_partition(group).await?;
+        let partitions = self.offsets_topic().await?.partitions.len();
+        let offsets_partition = shard_of(group, partitions) as i32;
         let request =
             AddOffsets { transactional_id: transactional_id.clone(), producer, offsets_partition };
         Ok(ask!(self, &transactional_id, AddOffsets(request))?)
-    }
-
-    /// The partition of the offsets topic that has a group.
-    pub(super) async fn offsets_partition(&self, group: &str) -> Result<i32, BrokerError> {
-        let topic = self.offsets_topic().await?;
-        Ok(shard_of(group, topic.partitions.len()) as i32)
     }
 
     /// Commits or aborts. The outcome is durable when this returns; readers see it soon after.
@@ -166,18 +161,21 @@ impl Broker {
         request: ListTransactions,
     ) -> TransactionListing {
         let table = self.table();
-        let mut asked = Vec::new();
-        for sender in self.shared.transactions.senders() {
-            asked.push(send(sender, Request::ListTransactions(request.clone())));
-        }
+        let transactions = &self.shared.transactions;
+        let ask = |partition| {
+            let request = Request::ListTransactions(request.clone());
+            transactions.ask(partition, |reply| Command::Request { request, reply })
+        };
+        let asked: Vec<_> = (0..transactions.senders().len()).map(ask).collect();
         let mut listing = TransactionListing::default();
-        for reply in asked {
-            match receive(reply).await {
+        for asked in asked {
+            match asked.reply().await {
                 Ok(Reply::ListTransactions(Ok(listed))) => {
                     listing.listed.unknown_states = listed.unknown_states;
                     listing.listed.transactions.extend(listed.transactions);
                 }
-                Ok(Reply::ListTransactions(Err(error))) | Err(error) => listing.error = Some(error),
+                Ok(Reply::ListTransactions(Err(error))) => listing.error = Some(error),
+                Err(error) => listing.error = Some(error.into()),
                 Ok(_) => listing.error = Some(TransactionError::UnknownServerError),
             }
         }
@@ -195,22 +193,21 @@ impl Broker {
         id: &TransactionalId,
         request: Request,
     ) -> Result<Reply, TransactionError> {
-        let senders = self.transaction_coordinators().await.map_err(|error| {
+        let transactions = self.transaction_coordinators().await.map_err(|error| {
             tracing::warn!(%error, "the transaction topic cannot be created");
             TransactionError::CoordinatorNotAvailable
         })?;
-        let sender = senders.get(shard_of(id.as_str(), senders.len()));
-        receive(send(sender.ok_or(TransactionError::CoordinatorNotAvailable)?, request)).await
+        let partition = shard_of(id.as_str(), transactions.senders().len());
+        Ok(transactions.ask(partition, |reply| Command::Request { request, reply }).reply().await?)
     }
 
     /// The coordinators, started if need be.
-    async fn transaction_coordinators(&self) -> Result<&[mpsc::Sender<Command>], BrokerError> {
+    async fn transaction_coordinators(&self) -> Result<&TransactionCoordinators, BrokerError> {
         let transactions = &self.shared.transactions;
         if transactions.senders().is_empty() {
-            let topic = self.transaction_topic().await?;
-            transactions.start(&topic.partitions);
+            transactions.start(&self.transaction_topic().await?.partitions);
         }
-        Ok(transactions.senders())
+        Ok(transactions)
     }
 }
 
@@ -222,20 +219,4 @@ pub(super) fn authorize(
     let target = AclTarget::transactional_id(id.as_str());
     let authorized = table.authorize(session, AclOperation::Write, target);
     authorized.map_err(|_| TransactionError::TransactionalIdAuthorizationFailed)
-}
-
-type Asked = Result<oneshot::Receiver<Reply>, TransactionError>;
-
-/// Gives a request to a coordinator, if its queue has room.
-fn send(sender: &mpsc::Sender<Command>, request: Request) -> Asked {
-    let (reply, receiver) = oneshot::channel();
-    match sender.try_send(Command::Request { request, reply }) {
-        Ok(()) => Ok(receiver),
-        Err(_) => Err(TransactionError::CoordinatorNotAvailable),
-    }
-}
-
-/// Waits for the reply. A coordinator that loses its machine drops the questions in it.
-async fn receive(asked: Asked) -> Result<Reply, TransactionError> {
-    asked?.await.map_err(|_| TransactionError::NotCoordinator)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use thalweg_types::ProducerId;
 
 use super::driver::Logged;
-use crate::{Outcome, Write};
+use crate::{TxnOutcome, Write};
 
 /// Leaves transactions alone. So it keeps the tombstones of what they have written.
 pub fn plain(log: &[Logged]) -> Vec<Logged> {
@@ -33,7 +33,7 @@ pub fn thorough(log: &[Logged]) -> Vec<Logged> {
     let outcomes = outcomes(log);
     let (settled, unsettled) = split(log, &outcomes);
     let newest = newest(settled, |place, write| {
-        write.transaction.is_none() || outcomes[&place] == Outcome::Commit
+        write.transaction.is_none() || outcomes[&place] == TxnOutcome::Commit
     });
     let stays = |(place, logged): &(usize, &Logged)| match logged {
         Logged::Record(Write { record, .. }) => {
@@ -48,7 +48,7 @@ pub fn thorough(log: &[Logged]) -> Vec<Logged> {
 /// The log before and from the first record of an open transaction.
 fn split<'a>(
     log: &'a [Logged],
-    outcomes: &BTreeMap<usize, Outcome>,
+    outcomes: &BTreeMap<usize, TxnOutcome>,
 ) -> (&'a [Logged], &'a [Logged]) {
     let is_open = |(place, logged): (usize, &Logged)| match logged {
         Logged::Record(write) => write.transaction.is_some() && !outcomes.contains_key(&place),
@@ -67,7 +67,7 @@ fn newest(log: &[Logged], counts: impl Fn(usize, &Write) -> bool) -> BTreeMap<By
 }
 
 /// How the transaction of each record ended, if it has.
-fn outcomes(log: &[Logged]) -> BTreeMap<usize, Outcome> {
+fn outcomes(log: &[Logged]) -> BTreeMap<usize, TxnOutcome> {
     let mut open: BTreeMap<ProducerId, Vec<usize>> = BTreeMap::new();
     let mut outcomes = BTreeMap::new();
     for (place, logged) in log.iter().enumerate() {

@@ -4,7 +4,7 @@ use thalweg_types::{ProducerId, Timestamp};
 
 use super::compaction;
 use crate::{
-    CoordinatorState, Input, Millis, Now, Outbox, Outcome, ReplyTo, Request, Settings, Write,
+    CoordinatorState, Input, Millis, Now, Outbox, ReplyTo, Request, Settings, TxnOutcome, Write,
 };
 
 /// The wall clock at the start of every test.
@@ -14,7 +14,7 @@ pub const EPOCH_MS: i64 = 1_700_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Logged {
     Record(Write),
-    Marker(ProducerId, Outcome),
+    Marker(ProducerId, TxnOutcome),
 }
 
 pub struct Driver {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use thalweg_types::ProducerId;
 
 use crate::{
-    CoordinatorState, GroupError, Heartbeat, Input, ListGroups, Now, Outbox, Outcome, Record,
-    Reply, ReplyTo, Request, Settings, Skipped,
+    CoordinatorState, GroupError, Heartbeat, Input, ListGroups, Now, Outbox, Record, Reply,
+    ReplyTo, Request, Settings, Skipped, TxnOutcome,
 };
 
 fn ask(machine: &mut CoordinatorState, request: Request) -> Reply {
@@ -68,7 +68,7 @@ fn within_transactions_nothing_but_commits_is_understood() {
     machine.replay(&record(offset_key, None), Some(ProducerId(7)));
     machine.replay(&record(b"\0\x02\0\x01g", Some(group)), Some(ProducerId(7)));
     machine.replay(&record(b"\0\x02\0\x01g", None), Some(ProducerId(7)));
-    machine.replay_end(ProducerId(7), Outcome::Commit);
+    machine.replay_end(ProducerId(7), TxnOutcome::Commit);
     assert_eq!(machine.durable().skipped(), Skipped { unknown: 0, malformed: 3 });
     assert!(machine.durable().groups().is_empty());
     assert_eq!(machine.durable().offset_count(), 1);

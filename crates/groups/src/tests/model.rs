@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thalweg_types::{ProducerId, TopicId};
 
-use crate::{GroupId, Outcome};
+use crate::{GroupId, TxnOutcome};
 
 /// A partition of the one topic, as a group sees it.
 pub type Key = (GroupId, i32);
@@ -43,10 +43,10 @@ impl Offsets {
         };
     }
 
-    pub fn end(&mut self, producer: ProducerId, outcome: Outcome) {
+    pub fn end(&mut self, producer: ProducerId, outcome: TxnOutcome) {
         for (key, commit) in self.pending.remove(&producer).unwrap_or_default() {
             let is_latest = self.committed.get(&key).is_none_or(|c| c.number < commit.number);
-            if outcome == Outcome::Commit && is_latest {
+            if outcome == TxnOutcome::Commit && is_latest {
                 self.committed.insert(key, commit);
             }
         }

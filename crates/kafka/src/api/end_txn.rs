@@ -9,10 +9,10 @@
 //!
 //! - The answer comes when the outcome is durable. Its markers follow, and with them what readers see.
 
-use thalweg_broker::{EndTransaction, Outcome, Producer, TransactionVersion, TransactionalId};
+use thalweg_broker::{EndTransaction, Producer, TransactionVersion, TransactionalId};
 use thalweg_kafka_wire::ErrorCode;
 use thalweg_kafka_wire::messages::{EndTxnRequest, EndTxnResponse};
-use thalweg_types::{ProducerEpoch, ProducerId};
+use thalweg_types::{ProducerEpoch, ProducerId, TxnOutcome};
 
 use super::transaction_errors::Transactions;
 use crate::call::Call;
@@ -39,7 +39,7 @@ async fn end(call: &Call, asked: EndTxnRequest) -> Result<Option<Producer>, Erro
     let request = EndTransaction {
         transactional_id: id.map_err(|_| ErrorCode::InvalidRequest)?,
         producer: Producer::new(ProducerId(asked.producer_id), ProducerEpoch(asked.producer_epoch)),
-        outcome: if asked.committed { Outcome::Commit } else { Outcome::Abort },
+        outcome: if asked.committed { TxnOutcome::Commit } else { TxnOutcome::Abort },
         version: if has_new_epoch { TransactionVersion::V2 } else { TransactionVersion::V0 },
     };
     let ended = call.broker().end_transaction(&call.session, request).await;

@@ -6,13 +6,13 @@
 //! | 1 | flexible |
 //! | 2 | which protocol the transaction follows, and so which epochs are right (KIP-890) |
 
-use thalweg_broker::{EndedPartition, MarkerRequest, Outcome, Producer};
+use thalweg_broker::{EndedPartition, MarkerRequest, Producer};
 use thalweg_kafka_wire::messages::write_txn_markers_request::WritableTxnMarker;
 use thalweg_kafka_wire::messages::write_txn_markers_response::{
     WritableTxnMarkerPartitionResult, WritableTxnMarkerResult, WritableTxnMarkerTopicResult,
 };
 use thalweg_kafka_wire::messages::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
-use thalweg_types::{ProducerEpoch, ProducerId};
+use thalweg_types::{ProducerEpoch, ProducerId, TxnOutcome};
 
 use crate::call::Call;
 use crate::error_code::{AsErrorCode, code_of};
@@ -39,7 +39,7 @@ async fn write(call: &Call, asked: WritableTxnMarker) -> Results {
     let partitions: Vec<(String, i32)> = named.collect();
     let request = MarkerRequest {
         producer: Producer::new(ProducerId(asked.producer_id), ProducerEpoch(asked.producer_epoch)),
-        outcome: if asked.transaction_result { Outcome::Commit } else { Outcome::Abort },
+        outcome: if asked.transaction_result { TxnOutcome::Commit } else { TxnOutcome::Abort },
         coordinator_epoch: asked.coordinator_epoch,
         new_epoch: asked.transaction_version >= NEW_EPOCH,
         partitions: partitions.clone(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use thalweg_env::Env;
 use thalweg_env::simulated::{Crash, SimWorld};
-use thalweg_records::{Batch, TxnOutcome};
-use thalweg_types::{Offset, Timestamp};
+use thalweg_records::Batch;
+use thalweg_types::{Offset, Timestamp, TxnOutcome};
 
 use super::compact::{Change, HOUR, compacted, keyed};
 use super::compact_transactions::txn;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use thalweg_env::Env;
 use thalweg_env::simulated::{Failure, Operation, SimWorld};
-use thalweg_records::{BatchBuilder, BatchMut, TxnOutcome};
-use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence};
+use thalweg_records::{BatchBuilder, BatchMut};
+use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, TxnOutcome};
 
 use super::compact::{Change, HOUR, LATER, build, churn, compacted, keyed, passes};
 use super::compact_early::{SOON, roomy};

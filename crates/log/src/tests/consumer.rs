@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use thalweg_records::{Batch, BatchReader, EndTxnMarker, TxnOutcome};
-use thalweg_types::{Offset, ProducerId};
+use thalweg_records::{Batch, BatchReader, EndTxnMarker};
+use thalweg_types::{Offset, ProducerId, TxnOutcome};
 
 use crate::{Partition, ReadLimits};
 

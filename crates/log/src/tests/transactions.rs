@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use thalweg_env::Env;
 use thalweg_env::simulated::{Failure, Operation};
-use thalweg_records::{BatchBuilder, BatchMut, TxnOutcome};
-use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use thalweg_records::{BatchBuilder, BatchMut};
+use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TxnOutcome};
 use tokio::sync::Notify;
 
 use super::harness::{append, batch, id, open, simulate};

@@ -345,8 +345,8 @@ fn split(records: &Segments) -> Result<Vec<Batch>, RecordsError> {
 
 #[cfg(test)]
 mod tests {
-    use thalweg_records::{BatchBuilder, EndTxnMarker, TxnOutcome};
-    use thalweg_types::{LeaderEpoch, ProducerEpoch, ProducerId, Sequence, Timestamp};
+    use thalweg_records::{BatchBuilder, EndTxnMarker};
+    use thalweg_types::{LeaderEpoch, ProducerEpoch, ProducerId, Sequence, Timestamp, TxnOutcome};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::Outcome;
+use crate::TxnOutcome;
 
 /// How many partitions there are.
 pub const PARTITIONS: usize = 3;
@@ -24,7 +24,7 @@ pub enum Action {
     },
     End {
         client: u8,
-        outcome: Outcome,
+        outcome: TxnOutcome,
     },
     Retry {
         client: u8,
@@ -55,7 +55,7 @@ pub enum Action {
 
 pub fn action() -> impl Strategy<Value = Action> {
     let client = prop_oneof![6 => 0..2u8, 1 => 2..6u8];
-    let outcome = prop_oneof![3 => Just(Outcome::Commit), 1 => Just(Outcome::Abort)];
+    let outcome = prop_oneof![3 => Just(TxnOutcome::Commit), 1 => Just(TxnOutcome::Abort)];
     prop_oneof![
         1 => (0..2u8, any::<bool>()).prop_map(|(id, bumps)| Action::Start { id, bumps }),
         2 => client.clone().prop_map(|client| Action::Recover { client }),

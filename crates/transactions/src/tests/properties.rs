@@ -12,9 +12,9 @@ use super::driver::Driver;
 use super::world::{Fates, Label, PartitionModel};
 use crate::record::Entry;
 use crate::{
-    AddPartitions, EndTransaction, InitProducerId, Input, Marker, MarkerReport, Outbox, Outcome,
-    Partitions, Producer, Purpose, Reply, ReplyTo, Request, Settings, TransactionError,
-    TransactionMetadata, TransactionState, TransactionVersion, TransactionalId,
+    AddPartitions, EndTransaction, InitProducerId, Input, Marker, MarkerReport, Outbox, Partitions,
+    Producer, Purpose, Reply, ReplyTo, Request, Settings, TransactionError, TransactionMetadata,
+    TransactionState, TransactionVersion, TransactionalId, TxnOutcome,
 };
 
 const TIMEOUT_MS: i32 = 30_000;
@@ -34,7 +34,7 @@ struct Client {
     /// The transaction has a partition, as far as the client knows.
     has_begun: bool,
     /// The end that was asked for and not heard of yet: nothing else makes sense before.
-    ending: Option<Outcome>,
+    ending: Option<TxnOutcome>,
 }
 
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ enum Asked {
     Init,
     Add { partition: usize },
     Verify { partition: usize, guard: u64 },
-    End(Outcome),
+    End(TxnOutcome),
 }
 
 /// What a step handed out, and how long the log was then.
@@ -220,11 +220,11 @@ impl World {
         self.ask(index, asked, Request::AddPartitions(vec![request]));
     }
 
-    fn end(&mut self, client: u8, outcome: Outcome) {
+    fn end(&mut self, client: u8, outcome: TxnOutcome) {
         let Some(index) = self.idle(client) else { return };
         let client = &mut self.clients[index];
         let Some(producer) = client.producer else { return };
-        let aborts_nothing = client.version.bumps_epoch() && outcome == Outcome::Abort;
+        let aborts_nothing = client.version.bumps_epoch() && outcome == TxnOutcome::Abort;
         if !client.has_begun && !aborts_nothing {
             return;
         }
@@ -345,7 +345,7 @@ impl World {
     fn ended(
         &mut self,
         index: usize,
-        outcome: Outcome,
+        outcome: TxnOutcome,
         result: Result<Option<Producer>, TransactionError>,
     ) {
         let Ok(producer) = result else { return };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thalweg_types::{LeaderEpoch, ProducerEpoch, ProducerId};
 
-use crate::{Marker, Outcome, Producer};
+use crate::{Marker, Producer, TxnOutcome};
 
 /// One transaction, from its client's point of view.
 pub type Label = u64;
@@ -69,9 +69,9 @@ impl PartitionModel {
 /// What became of one transaction: what its client was told, what its partitions were.
 #[derive(Default)]
 struct Fate {
-    told: Option<Outcome>,
+    told: Option<TxnOutcome>,
     data: BTreeSet<usize>,
-    marked: BTreeMap<usize, Outcome>,
+    marked: BTreeMap<usize, TxnOutcome>,
 }
 
 /// What became of all transactions.
@@ -85,14 +85,14 @@ impl Fates {
         fate.data.insert(partition);
     }
 
-    pub fn marked(&mut self, label: Label, partition: usize, outcome: Outcome) {
+    pub fn marked(&mut self, label: Label, partition: usize, outcome: TxnOutcome) {
         let fate = self.0.entry(label).or_default();
         let before = fate.marked.insert(partition, outcome);
         assert_eq!(before, None, "a second end of one transaction");
         Self::check(label, fate);
     }
 
-    pub fn told(&mut self, label: Label, outcome: Outcome) {
+    pub fn told(&mut self, label: Label, outcome: TxnOutcome) {
         let fate = self.0.entry(label).or_default();
         assert!(fate.told.is_none_or(|told| told == outcome), "told both");
         fate.told = Some(outcome);
@@ -101,7 +101,7 @@ impl Fates {
 
     fn check(label: Label, fate: &Fate) {
         let outcomes = fate.marked.values().chain(&fate.told);
-        let commits = outcomes.clone().filter(|outcome| **outcome == Outcome::Commit).count();
+        let commits = outcomes.clone().filter(|outcome| **outcome == TxnOutcome::Commit).count();
         let all = outcomes.count();
         assert!(commits == 0 || commits == all, "transaction {label} is committed and aborted");
     }
@@ -116,7 +116,7 @@ impl Fates {
 
     /// How many were committed.
     pub fn committed(&self) -> usize {
-        let is_committed = |fate: &&Fate| fate.marked.values().any(|o| *o == Outcome::Commit);
+        let is_committed = |fate: &&Fate| fate.marked.values().any(|o| *o == TxnOutcome::Commit);
         self.0.values().filter(is_committed).count()
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::PARTITIONS;
-use crate::Outcome;
+use crate::TxnOutcome;
 
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -43,7 +43,7 @@ pub enum Action {
     /// The transaction of a producer ends.
     End {
         producer: i64,
-        outcome: Outcome,
+        outcome: TxnOutcome,
     },
     Forget {
         group: u8,
@@ -93,7 +93,7 @@ fn membership() -> impl Strategy<Value = Action> {
 }
 
 pub fn about_offsets() -> impl Strategy<Value = Action> {
-    let outcome = prop_oneof![3 => Just(Outcome::Commit), 1 => Just(Outcome::Abort)];
+    let outcome = prop_oneof![3 => Just(TxnOutcome::Commit), 1 => Just(TxnOutcome::Abort)];
     prop_oneof![
         16 => commit(),
         6 => (0..3i64, outcome).prop_map(|(producer, outcome)| Action::End { producer, outcome }),

@@ -33,8 +33,8 @@ use uuid::Uuid;
 use crate::{
     CommitPartition, DeleteGroups, DeletedTopic, DescribeGroups, GroupId, Heartbeat, Input,
     InstanceId, JoinGroup, LeaveGroup, Leaver, ListGroups, MemberId, OffsetCommit, OffsetDelete,
-    OffsetFetch, Outcome, Producer, Protocol, Request, Settings, SyncGroup, TopicPartitions,
-    TxnOffsetCommit,
+    OffsetFetch, Producer, Protocol, Request, Settings, SyncGroup, TopicPartitions,
+    TxnOffsetCommit, TxnOutcome,
 };
 
 pub enum Command {
@@ -140,8 +140,8 @@ impl Command {
             "end" => Self::Input(Input::TransactionEnded {
                 producer: ProducerId(words.plain[0].parse().unwrap()),
                 outcome: match words.plain[1] {
-                    "commit" => Outcome::Commit,
-                    "abort" => Outcome::Abort,
+                    "commit" => TxnOutcome::Commit,
+                    "abort" => TxnOutcome::Abort,
                     other => panic!("unknown outcome {other}"),
                 },
             }),

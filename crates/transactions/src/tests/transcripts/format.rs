@@ -7,8 +7,8 @@ use thalweg_types::Timestamp;
 use super::super::driver::EPOCH_MS;
 use crate::record::Entry;
 use crate::{
-    Description, DurableState, EndReason, Event, Marker, Outcome, Partitions, Record, Reply,
-    TransactionError, TransactionMetadata,
+    Description, DurableState, EndReason, Event, Marker, Partitions, Record, Reply,
+    TransactionError, TransactionMetadata, TxnOutcome,
 };
 
 pub fn write_event(event: &Event, f: &mut String) {
@@ -140,10 +140,10 @@ fn outcome(result: Result<(), TransactionError>) -> String {
     result.map_or_else(|error| format!("{error:?}"), |()| "ok".to_owned())
 }
 
-fn name(outcome: Outcome) -> &'static str {
+fn name(outcome: TxnOutcome) -> &'static str {
     match outcome {
-        Outcome::Commit => "commit",
-        Outcome::Abort => "abort",
+        TxnOutcome::Commit => "commit",
+        TxnOutcome::Abort => "abort",
     }
 }
 

@@ -33,8 +33,8 @@ use super::super::driver::EPOCH_MS;
 use crate::record::Entry;
 use crate::{
     AddOffsets, AddPartitions, EndTransaction, InitProducerId, ListTransactions, MarkerRound,
-    Outcome, Partitions, Producer, Purpose, Record, Request, Settings, TransactionMetadata,
-    TransactionState, TransactionVersion, TransactionalId,
+    Partitions, Producer, Purpose, Record, Request, Settings, TransactionMetadata,
+    TransactionState, TransactionVersion, TransactionalId, TxnOutcome,
 };
 
 pub enum Command {
@@ -124,8 +124,8 @@ impl Command {
                 producer: words.producer(1),
                 offsets_partition: words.plain[2].parse().unwrap(),
             })),
-            "commit" => Self::Request(end(&words, Outcome::Commit)),
-            "abort" => Self::Request(end(&words, Outcome::Abort)),
+            "commit" => Self::Request(end(&words, TxnOutcome::Commit)),
+            "abort" => Self::Request(end(&words, TxnOutcome::Abort)),
             "stop" => Self::Request(Request::AbortTransaction(words.id())),
             "describe" => {
                 let ids = words.plain.iter().map(|id| TransactionalId::new(id).unwrap());
@@ -180,7 +180,7 @@ fn add(verb: &str, words: &Words) -> AddPartitions {
     }
 }
 
-fn end(words: &Words, outcome: Outcome) -> Request {
+fn end(words: &Words, outcome: TxnOutcome) -> Request {
     Request::EndTransaction(EndTransaction {
         transactional_id: words.id(),
         producer: words.producer(1),
