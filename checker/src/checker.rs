@@ -1,18 +1,21 @@
 //! The rules.
 
+mod isolation;
+
 use std::collections::BTreeMap;
 
 use crate::commits::Commits;
-use crate::compaction::Excuse;
+use crate::compaction::{Excuse, Keyed};
 use crate::partition::{Fit, Partition};
 use crate::producers::{Outcome, Producers, Sent};
+use crate::transactions::{Fate, Place, Transactions};
 use crate::verdict::{Class, Report, Verdict};
 use crate::{Commit, Event, Value};
 
 /// Judges a history while it grows. Crashes do not end it.
 ///
 /// Memory: 28 bytes a record (16 as sent, 12 for its offset), up to twice that while a list grows,
-/// and a few hundred for each topic, partition, producer, consumer and group: ten million
+/// and a few hundred for each topic, partition, producer, consumer, group and transaction: ten million
 /// events, a third of them sends, take about 100 to 200 MB.
 #[derive(Default)]
 pub struct Checker {
@@ -21,6 +24,7 @@ pub struct Checker {
     partitions: Vec<Partition>,
     producers: Producers,
     commits: Commits,
+    transactions: Transactions,
     report: Report,
 }
 
@@ -36,6 +40,9 @@ pub enum Malformed {
     /// A second outcome.
     #[error("record {0} has two outcomes")]
     SecondOutcome(Value),
+    /// A transaction that was not begun, or begun twice, or has ended already or otherwise.
+    #[error("transaction {0} cannot be in this state")]
+    Transaction(u32),
     /// An offset that is negative or far from every other.
     #[error("offset {0} is out of range")]
     Offset(i64),
@@ -58,9 +65,11 @@ impl Checker {
         match event {
             Event::Send { value, idempotent, key, tombstone, topic, partition } => {
                 let id = self.number(topic, *partition);
-                self.send(*value, *idempotent, id)?;
-                if let Some(key) = key {
-                    self.partitions[id as usize].compaction.sent(*value, *key, *tombstone);
+                let in_transaction = self.send(*value, *idempotent, id)?;
+                if let Some(key) = *key {
+                    let keyed = Keyed { key, tombstone: *tombstone };
+                    let compaction = &mut self.partitions[id as usize].compaction;
+                    compaction.sent(*value, keyed, in_transaction);
                 }
                 Ok(())
             }
@@ -100,7 +109,7 @@ impl Checker {
             }
             event => {
                 self.observe_group(event);
-                Ok(())
+                self.observe_transaction(event)
             }
         }
     }
@@ -110,18 +119,23 @@ impl Checker {
         for id in 0..self.partitions.len() as u32 {
             self.check_order(id, true);
         }
+        self.check_cycles();
+        let mut nowhere = Vec::new();
         for (value, sent) in self.producers.iter().filter(|(_, sent)| sent.is_unread()) {
             let partition = &self.partitions[sent.partition as usize];
             match sent.offset() {
                 Some(offset) if offset < partition.trimmed => {}
                 None if partition.is_read_out()
-                    && partition.compaction.excuse(value, 0) == Excuse::None =>
+                    && self.excuse(sent.partition, value, 0) == Excuse::None =>
                 {
-                    let what = format!("record {value}, acknowledged, is nowhere in the log");
-                    accuse(&mut self.report, &self.places, sent.partition, Class::Lost, || what);
+                    nowhere.push((value, sent.partition));
                 }
                 _ => self.report.unread += 1,
             }
+        }
+        for (value, id) in nowhere {
+            let what = || format!("record {value}, acknowledged, is nowhere in the log");
+            self.accuse(id, Class::Lost, what);
         }
         self.report
     }
@@ -130,16 +144,16 @@ impl Checker {
         match event {
             Event::Commit(Commit { group, topic, partition, offset }) => {
                 let id = self.number(topic, *partition);
-                self.commits.sent(group, id, *offset);
+                self.commits.sent(group, id, *offset, None);
             }
             Event::CommitAcked(Commit { group, topic, partition, offset }) => {
                 let id = self.number(topic, *partition);
                 self.report.commits += 1;
-                self.commits.acked(group, id, *offset);
+                self.commits.acked(group, id, *offset, None);
             }
             Event::CommitFailed(Commit { group, topic, partition, offset }) => {
                 let id = self.number(topic, *partition);
-                self.commits.failed(group, id, *offset);
+                self.commits.failed(group, id, *offset, None);
             }
             Event::Committed { group, topic, partition, offset } => {
                 let id = self.number(topic, *partition);
@@ -156,12 +170,19 @@ impl Checker {
         }
     }
 
-    fn send(&mut self, value: Value, idempotent: bool, id: u32) -> Result<(), Malformed> {
+    /// Notes a record; true if it is part of a transaction.
+    fn send(&mut self, value: Value, idempotent: bool, id: u32) -> Result<bool, Malformed> {
+        let transaction = self.producers.current(value.producer);
+        if let Some(number) =
+            transaction.filter(|number| self.transactions.fate(*number) != Fate::Open)
+        {
+            return Err(Malformed::Transaction(number));
+        }
         if !self.producers.send(value, idempotent, id) {
             return Err(Malformed::Number(value));
         }
         self.report.sent += 1;
-        Ok(())
+        Ok(transaction.is_some())
     }
 
     fn acked(&mut self, value: Value, offset: Option<i64>) -> Result<(), Malformed> {
@@ -219,6 +240,7 @@ impl Checker {
             return;
         }
         self.place(id, offset, value, true);
+        self.see(consumer, Place { partition: id, offset, value });
         self.check_order(id, false);
     }
 
@@ -246,6 +268,8 @@ impl Checker {
 
     /// Notes that a record stands at an offset, as its producer was told or a reader saw.
     fn place(&mut self, id: u32, offset: i64, value: Value, read: bool) {
+        let fate = self.fate_of(value).map(|(_, fate)| fate);
+        let excuse = if read { Excuse::None } else { self.excuse(id, value, offset) };
         let partition = &mut self.partitions[id as usize];
         let Some(sent) = self.producers.get_mut(value) else { return };
         match partition.put(offset, value, read) {
@@ -255,8 +279,7 @@ impl Checker {
                 return self.accuse(id, Class::OffsetReused, what);
             }
             // Compacted before its producer heard of it.
-            Fit::TooLate if !read && partition.compaction.excuse(value, offset) != Excuse::None => {
-            }
+            Fit::TooLate if excuse != Excuse::None => {}
             Fit::TooLate => {
                 sent.set_lost();
                 let what = || format!("record {value} came to offset {offset} behind a reader");
@@ -267,7 +290,7 @@ impl Checker {
         if sent.offset().is_none() {
             partition.compaction.settled(value);
         }
-        partition.compaction.stands_at(value, offset);
+        partition.compaction.stands_at(value, offset, fate);
         let Some(first) = sent.stands_at(offset) else { return };
         if read && partition.was_read(first) {
             let what = || format!("record {value} is at offsets {first} and {offset}");
@@ -281,12 +304,16 @@ impl Checker {
 
     /// Judges what a reader that goes `from` one offset `to` another has not got.
     fn pass(&mut self, consumer: u32, id: u32, from: i64, to: i64) {
-        let partition = &mut self.partitions[id as usize];
-        let mut missing = partition.pass(from, to);
-        missing.retain(|(offset, value)| match partition.compaction.excuse(*value, *offset) {
+        let isolated = self.transactions.is_isolated(consumer);
+        let mut missing = self.partitions[id as usize].pass(from, to, isolated);
+        if isolated {
+            self.leave_out(id, &mut missing);
+        }
+        missing.retain(|(offset, value)| match self.excuse(id, *value, *offset) {
             Excuse::None => true,
             Excuse::Perhaps => {
-                partition.compaction.doubt(consumer, *offset, *value);
+                let compaction = &mut self.partitions[id as usize].compaction;
+                compaction.doubt(consumer, *offset, *value);
                 false
             }
             Excuse::Taken => {
@@ -299,10 +326,9 @@ impl Checker {
 
     /// Judges what a reader missed on its way, now that it has seen the rest.
     fn settle_doubts(&mut self, consumer: u32, id: u32) {
-        let compaction = &mut self.partitions[id as usize].compaction;
-        let mut doubts = compaction.take_doubts(consumer);
+        let mut doubts = self.partitions[id as usize].compaction.take_doubts(consumer);
         doubts.retain(|(offset, value)| {
-            let taken = compaction.excuse(*value, *offset) == Excuse::Taken;
+            let taken = self.excuse(id, *value, *offset) == Excuse::Taken;
             if taken {
                 self.producers.get_mut(*value).map(Sent::set_excused);
             }
@@ -314,8 +340,7 @@ impl Checker {
     fn lost(&mut self, id: u32, missing: Vec<(i64, Value)>) {
         for (offset, value) in missing {
             if self.producers.get_mut(value).is_some_and(Sent::set_lost) {
-                let what = || format!("record {value} at offset {offset} is gone");
-                self.accuse(id, Class::Lost, what);
+                self.missing(id, offset, value);
             }
         }
     }

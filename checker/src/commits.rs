@@ -13,8 +13,8 @@ pub(crate) struct Commits {
 struct Register {
     /// The acknowledged commits of which one is the last. Several only if they overlapped.
     settled: BTreeSet<i64>,
-    /// Commits of which nobody has heard, by offset.
-    open: BTreeMap<i64, Open>,
+    /// Commits of which nobody has heard, by offset and by the transaction that they are part of.
+    open: BTreeMap<(i64, Option<u32>), Open>,
     /// Counts what settled the register.
     settlements: u64,
 }
@@ -34,16 +34,16 @@ impl Commits {
         self.crashes += 1;
     }
 
-    pub(crate) fn sent(&mut self, group: &str, partition: u32, offset: i64) {
+    pub(crate) fn sent(&mut self, group: &str, partition: u32, offset: i64, within: Option<u32>) {
         let crashes = self.crashes;
         let register = self.register(group, partition);
         let open = Open { crashes, settlements: register.settlements, applied: false };
-        register.open.insert(offset, open);
+        register.open.insert((offset, within), open);
     }
 
-    pub(crate) fn acked(&mut self, group: &str, partition: u32, offset: i64) {
+    pub(crate) fn acked(&mut self, group: &str, partition: u32, offset: i64, within: Option<u32>) {
         let register = self.register(group, partition);
-        let Some(open) = register.open.remove(&offset) else {
+        let Some(open) = register.open.remove(&(offset, within)) else {
             register.settled.insert(offset);
             return;
         };
@@ -58,8 +58,8 @@ impl Commits {
         register.open.retain(|_, other| other.crashes >= open.crashes);
     }
 
-    pub(crate) fn failed(&mut self, group: &str, partition: u32, offset: i64) {
-        self.register(group, partition).open.remove(&offset);
+    pub(crate) fn failed(&mut self, group: &str, partition: u32, offset: i64, within: Option<u32>) {
+        self.register(group, partition).open.remove(&(offset, within));
     }
 
     /// Notes what a group's committed offset is now; says what it should have been if it is wrong.
@@ -96,17 +96,16 @@ impl Register {
 
     /// Lets an open commit take effect, if there is one.
     fn apply(&mut self, offset: i64) -> bool {
-        let Some(open) = self.open.get_mut(&offset).filter(|open| !open.applied) else {
-            return false;
-        };
+        let mut of_offset = self.open.range_mut((offset, None)..=(offset, Some(u32::MAX)));
+        let Some((_, open)) = of_offset.find(|(_, open)| !open.applied) else { return false };
         open.applied = true;
         self.settlements += 1;
         true
     }
 
     fn expected(&self) -> String {
-        let open: Vec<_> =
-            self.open.iter().filter(|(_, open)| !open.applied).map(|(offset, _)| offset).collect();
+        let open = self.open.iter().filter(|(_, open)| !open.applied);
+        let open: Vec<_> = open.map(|((offset, _), _)| offset).collect();
         format!("acknowledged {:?}, possible {open:?}", self.settled)
     }
 }

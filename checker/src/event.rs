@@ -155,6 +155,46 @@ pub enum Event<'a> {
     },
     /// The broker died. What had not reached it by then never will.
     Crash,
+    /// A consumer reads what is committed, and nothing else. Recorded before it reads.
+    ReadCommitted {
+        /// The consumer's number.
+        consumer: u32,
+    },
+    /// A producer, an idempotent one, begins a transaction: what it sends from here on belongs to it,
+    /// until it begins another.
+    TxnBegin {
+        /// The transaction's number, which no other has.
+        transaction: u32,
+        /// The producer.
+        producer: u32,
+        /// Whose reads belong to it, from here on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consumer: Option<u32>,
+    },
+    /// A group's offset is about to become part of a transaction.
+    TxnOffset {
+        /// The transaction.
+        transaction: u32,
+        /// The offset.
+        #[serde(flatten, borrow)]
+        commit: Commit<'a>,
+    },
+    /// A commit is about to be asked for. All records are acknowledged, with their offsets.
+    TxnCommit {
+        /// The transaction.
+        transaction: u32,
+    },
+    /// The commit was confirmed.
+    TxnCommitted {
+        /// The transaction.
+        transaction: u32,
+    },
+    /// There was no commit, and there will be none: an abort was confirmed, or every request for a
+    /// commit refused. Of a transaction of which neither is known, nothing is said.
+    TxnAborted {
+        /// The transaction.
+        transaction: u32,
+    },
 }
 
 /// An offset of a group.

@@ -6,12 +6,14 @@
 mod checker;
 mod commits;
 mod compaction;
+mod cycles;
 mod event;
 mod lines;
 mod partition;
 mod producers;
 #[cfg(test)]
 mod tests;
+mod transactions;
 mod verdict;
 
 pub use checker::{Checker, Malformed};

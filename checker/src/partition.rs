@@ -98,13 +98,14 @@ impl Partition {
     }
 
     /// Notes that a reader found nothing in `from..to`; returns the records that are missing there.
-    pub(crate) fn pass(&mut self, from: i64, to: i64) -> Vec<(i64, Value)> {
+    /// Where one of committed records finds nothing, others may.
+    pub(crate) fn pass(&mut self, from: i64, to: i64, isolated: bool) -> Vec<(i64, Value)> {
         let mut missing = Vec::new();
         for offset in from.max(self.trimmed)..to {
             let slot = self.slot(offset);
             match *slot {
-                Slot::Unseen => *slot = Slot::Vacant,
-                Slot::Vacant => {}
+                Slot::Unseen if !isolated => *slot = Slot::Vacant,
+                Slot::Unseen | Slot::Vacant => {}
                 Slot::Acked(value) | Slot::Read(value) => missing.push((offset, value)),
             }
         }
@@ -122,6 +123,14 @@ impl Partition {
     /// True if a record that is known nowhere is nowhere.
     pub(crate) fn is_read_out(&self) -> bool {
         self.read_out && self.trimmed == 0
+    }
+
+    /// The records known, in the order of the log.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Value> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Acked(value) | Slot::Read(value) => Some(*value),
+            Slot::Unseen | Slot::Vacant => None,
+        })
     }
 
     /// The records known at `end` and after.

@@ -91,13 +91,20 @@ pub(crate) struct Producers(BTreeMap<u32, Producer>);
 struct Producer {
     idempotent: bool,
     sent: Vec<Sent>,
+    /// Its transactions, each with the number of its first record.
+    transactions: Vec<(u32, u32)>,
+}
+
+impl Producer {
+    fn new(idempotent: bool) -> Self {
+        Self { idempotent, sent: Vec::new(), transactions: Vec::new() }
+    }
 }
 
 impl Producers {
     /// Notes a record; false if its number is not the next one or its producer changed its kind.
     pub(crate) fn send(&mut self, value: Value, idempotent: bool, partition: u32) -> bool {
-        let fresh = || Producer { idempotent, sent: Vec::new() };
-        let producer = self.0.entry(value.producer).or_insert_with(fresh);
+        let producer = self.0.entry(value.producer).or_insert_with(|| Producer::new(idempotent));
         if producer.idempotent != idempotent || producer.sent.len() != value.number as usize {
             return false;
         }
@@ -110,6 +117,41 @@ impl Producers {
             flags: 0,
         });
         true
+    }
+
+    /// Notes that a producer begins a transaction; false if it is not one that could.
+    pub(crate) fn begin(&mut self, producer: u32, transaction: u32) -> bool {
+        let producer = self.0.entry(producer).or_insert_with(|| Producer::new(true));
+        producer.transactions.push((producer.sent.len() as u32, transaction));
+        producer.idempotent
+    }
+
+    /// The transaction of a record, if it has one.
+    pub(crate) fn transaction_of(&self, value: Value) -> Option<u32> {
+        let transactions = &self.0.get(&value.producer)?.transactions;
+        let next = transactions.partition_point(|(first, _)| *first <= value.number);
+        transactions.get(next.checked_sub(1)?).map(|(_, transaction)| *transaction)
+    }
+
+    /// The transaction of the next record that `producer` sends, if it has one.
+    pub(crate) fn current(&self, producer: u32) -> Option<u32> {
+        self.0.get(&producer)?.transactions.last().map(|(_, transaction)| *transaction)
+    }
+
+    /// The records of a transaction.
+    pub(crate) fn of_transaction(
+        &self,
+        transaction: u32,
+        producer: u32,
+    ) -> impl Iterator<Item = Value> + use<> {
+        let known = self.0.get(&producer);
+        let transactions = known.map_or(&[][..], |known| &known.transactions);
+        let at = transactions.iter().rposition(|(_, number)| *number == transaction);
+        let first = |at: usize| transactions.get(at).map(|(first, _)| *first);
+        let sent = known.map_or(0, |known| known.sent.len() as u32);
+        let numbers =
+            at.map_or(0..0, |at| first(at).unwrap_or(sent)..first(at + 1).unwrap_or(sent));
+        numbers.map(move |number| Value { producer, number })
     }
 
     /// Notes another attempt. One of an idempotent producer allows no second copy.

@@ -1,6 +1,7 @@
 //! Every class of violation with a smallest history that has it and one beside it that has not.
 
 mod model;
+mod transactions;
 
 use crate::{Checker, Class, Commit, Event, LineError, Malformed, Report, Value, check_lines};
 

@@ -24,6 +24,14 @@ pub enum Class {
     Misacknowledged,
     /// A group's offset is not the one that was committed.
     CommitLost,
+    /// A reader of committed records got one of an aborted transaction.
+    AbortedRead,
+    /// A reader of committed records got one before anybody asked for a commit.
+    PrecommittedRead,
+    /// Readers of committed records got one record of a transaction, and passed another.
+    TornTransaction,
+    /// Transactions have read from each other in a circle.
+    Cycle,
 }
 
 /// One violation.
@@ -60,6 +68,16 @@ pub struct Report {
     pub commits: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Transactions that were committed.
+    pub committed: u64,
+    /// Transactions that are known to be aborted.
+    pub aborted: u64,
+    /// Times that a transaction wrote to a partition behind another's records, and those behind its
+    /// own. Kafka allows it.
+    pub interleaved: u64,
+    /// Groups of committed transactions that are in a circle if the order of their writes counts as well
+    /// as who has read from whom. Kafka allows it.
+    pub write_cycles: u64,
     /// Acknowledged records that no reader got and none passed: nothing is known about them. A run
     /// that claims to have lost nothing has none of these.
     pub unread: u64,
@@ -90,6 +108,13 @@ impl fmt::Display for Report {
             "{} events: {} sent, {} acknowledged ({} of them never read), {} reads, {} commits, {} crashes",
             self.events, self.sent, self.acked, self.unread, self.reads, self.commits, self.crashes
         )?;
+        if self.committed + self.aborted > 0 {
+            writeln!(
+                f,
+                "{} transactions committed, {} aborted; interleaved {} times, {} circles of writes",
+                self.committed, self.aborted, self.interleaved, self.write_cycles
+            )?;
+        }
         for verdict in &self.verdicts {
             writeln!(f, "{verdict}")?;
         }

@@ -1,11 +1,17 @@
 //! A log that keeps its promises makes histories without violations; a lie in one is found.
 
+use std::collections::BTreeMap;
+
 use super::{check, check_lines};
 use crate::{Class, Commit, Event, Value, write_line};
 
 const PARTITIONS: i32 = 3;
 const CONSUMERS: u32 = 2;
 const PRODUCERS: u32 = 6;
+
+/// Producers whose records all belong to transactions, and the consumer that reads committed ones only.
+const TRANSACTIONAL: [u32; 2] = [10, 12];
+const ISOLATED: u32 = 1;
 
 /// A partition: records, and offsets that hold none.
 type Log = Vec<Option<Value>>;
@@ -15,7 +21,13 @@ struct Model {
     logs: Vec<Log>,
     /// Records that nobody was told of yet end here, per partition: a crash may take what follows.
     known: Vec<usize>,
-    sent: [u32; PRODUCERS as usize],
+    sent: BTreeMap<u32, u32>,
+    /// Transactions by number; their end, once there is one.
+    committed_transactions: Vec<Option<bool>>,
+    /// The transaction of each record that has one.
+    transaction_of: BTreeMap<Value, u32>,
+    /// The transaction that a producer has open.
+    open: BTreeMap<u32, u32>,
     positions: [[usize; PARTITIONS as usize]; CONSUMERS as usize],
     committed: Vec<Option<i64>>,
     last_commit: i64,
@@ -39,13 +51,17 @@ fn clean_history(seed: u64, steps: usize) -> Vec<Event<'static>> {
         random: fastrand::Rng::with_seed(seed),
         logs: vec![Log::new(); PARTITIONS as usize],
         known: vec![0; PARTITIONS as usize],
-        sent: [0; PRODUCERS as usize],
+        sent: BTreeMap::new(),
+        committed_transactions: Vec::new(),
+        transaction_of: BTreeMap::new(),
+        open: BTreeMap::new(),
         positions: Default::default(),
         committed: vec![None; PARTITIONS as usize],
         last_commit: 0,
         answers: Vec::new(),
         history: Vec::new(),
     };
+    model.history.push(Event::ReadCommitted { consumer: ISOLATED });
     for consumer in 0..CONSUMERS {
         for partition in 0..PARTITIONS {
             model.history.push(Event::Seek { consumer, topic: topic(), partition, offset: 0 });
@@ -55,6 +71,9 @@ fn clean_history(seed: u64, steps: usize) -> Vec<Event<'static>> {
         model.step();
     }
     model.answer();
+    for producer in TRANSACTIONAL {
+        model.end_transaction(producer);
+    }
     for consumer in 0..CONSUMERS {
         for partition in 0..PARTITIONS {
             model.read(consumer, partition, usize::MAX);
@@ -68,7 +87,7 @@ fn clean_history(seed: u64, steps: usize) -> Vec<Event<'static>> {
 impl Model {
     fn step(&mut self) {
         let partition = self.random.i32(0..PARTITIONS);
-        match self.random.u8(..20) {
+        match self.random.u8(..28) {
             0 => self.crash(),
             1 => self.logs[partition as usize].push(None),
             2 | 3 => self.commit(partition),
@@ -78,24 +97,19 @@ impl Model {
                 self.read(consumer, partition, most);
             }
             8..10 => self.answer(),
+            10..16 => self.produce_in_transaction(partition),
+            16 | 17 => {
+                let producer = TRANSACTIONAL[self.random.usize(..TRANSACTIONAL.len())];
+                self.end_transaction(producer);
+            }
             _ => self.produce(partition),
         }
     }
 
     fn produce(&mut self, partition: i32) {
         let producer = self.random.u32(..PRODUCERS);
-        let number = self.sent[producer as usize];
-        self.sent[producer as usize] += 1;
-        let value = Value { producer, number };
+        let value = self.send(producer, partition);
         let idempotent = is_idempotent(value);
-        self.history.push(Event::Send {
-            value,
-            idempotent,
-            key: None,
-            tombstone: false,
-            topic: topic(),
-            partition,
-        });
         let mut copies = usize::from(self.random.u8(..4) > 0);
         if self.random.u8(..4) == 0 {
             self.history.push(Event::Retry { value });
@@ -115,29 +129,84 @@ impl Model {
         self.answers.push(answer);
     }
 
+    fn send(&mut self, producer: u32, partition: i32) -> Value {
+        let next = self.sent.entry(producer).or_default();
+        let value = Value { producer, number: *next };
+        *next += 1;
+        let (idempotent, key, tombstone) = (is_idempotent(value), None, false);
+        self.history.push(Event::Send {
+            value,
+            idempotent,
+            key,
+            tombstone,
+            topic: topic(),
+            partition,
+        });
+        value
+    }
+
+    fn produce_in_transaction(&mut self, partition: i32) {
+        let producer = TRANSACTIONAL[self.random.usize(..TRANSACTIONAL.len())];
+        let transaction = *self.open.entry(producer).or_insert_with(|| {
+            let transaction = self.committed_transactions.len() as u32;
+            self.committed_transactions.push(None);
+            self.history.push(Event::TxnBegin { transaction, producer, consumer: None });
+            transaction
+        });
+        let value = self.send(producer, partition);
+        self.transaction_of.insert(value, transaction);
+        let log = &mut self.logs[partition as usize];
+        let offset = log.len() as i64;
+        log.push(Some(value));
+        self.known[partition as usize] = log.len();
+        self.history.push(Event::Acked { value, offset: Some(offset) });
+    }
+
+    fn end_transaction(&mut self, producer: u32) {
+        let Some(transaction) = self.open.remove(&producer) else { return };
+        let (commits, is_heard_of) = (self.random.u8(..3) > 0, self.random.u8(..3) > 0);
+        self.committed_transactions[transaction as usize] = Some(commits);
+        if commits || self.random.bool() {
+            self.history.push(Event::TxnCommit { transaction });
+        }
+        match (is_heard_of, commits) {
+            (true, true) => self.history.push(Event::TxnCommitted { transaction }),
+            (true, false) => self.history.push(Event::TxnAborted { transaction }),
+            (false, _) => {}
+        }
+    }
+
+    /// The end of the transaction of a record: committed if it has none, nothing if it is open.
+    fn end_of(&self, value: Value) -> Option<bool> {
+        let transaction = self.transaction_of.get(&value);
+        transaction.map_or(Some(true), |number| self.committed_transactions[*number as usize])
+    }
+
     fn answer(&mut self) {
         self.random.shuffle(&mut self.answers);
         self.history.append(&mut self.answers);
     }
 
     fn read(&mut self, consumer: u32, partition: i32, most: usize) {
-        let position = &mut self.positions[consumer as usize][partition as usize];
-        let log = &self.logs[partition as usize];
-        for _ in 0..most.min(log.len() - *position) {
-            if let Some(value) = log[*position] {
-                let offset = *position as i64;
-                self.history.push(Event::Read {
-                    consumer,
-                    topic: topic(),
-                    partition,
-                    offset,
-                    value,
-                });
+        let position = self.positions[consumer as usize][partition as usize];
+        let end = self.logs[partition as usize].len();
+        let mut at = position;
+        while at < end && at - position < most {
+            let record = self.logs[partition as usize][at];
+            let offset = at as i64;
+            let fate = record.map_or(Some(true), |value| self.end_of(value));
+            if consumer == ISOLATED && fate.is_none() {
+                break;
             }
-            *position += 1;
+            if let Some(value) = record.filter(|_| consumer != ISOLATED || fate == Some(true)) {
+                let topic = topic();
+                self.history.push(Event::Read { consumer, topic, partition, offset, value });
+            }
+            at += 1;
         }
+        self.positions[consumer as usize][partition as usize] = at;
         let known = &mut self.known[partition as usize];
-        *known = (*known).max(*position);
+        *known = (*known).max(at);
     }
 
     /// Commits always differ by two, so that the offset between is never a commit.
@@ -185,6 +254,9 @@ fn positions(history: &[Event<'_>], choose: impl Fn(&Event<'_>) -> bool) -> Vec<
     (0..history.len()).filter(|at| choose(&history[*at])).collect()
 }
 
+/// Kinds of lies.
+const LIES: usize = 11;
+
 /// Puts one lie into a history; returns the classes of which one must be found, or nothing if the
 /// history has no place for that lie.
 fn lie(
@@ -199,7 +271,7 @@ fn lie(
             history.retain(|event| !matches!(event, Event::Read { value: v, .. } if *v == value));
             let acked =
                 |event: &Event<'_>| matches!(event, Event::Acked { value: v, .. } if *v == value);
-            history.iter().any(acked).then_some(&[Class::Lost])
+            history.iter().any(acked).then_some(&[Class::Lost, Class::TornTransaction])
         }
         1 => {
             let Event::Read { value, .. } = &mut history[at] else { return None };
@@ -250,7 +322,7 @@ fn lie(
             swap(history, (value, offset), (other, there));
             Some(&[Class::Reordered, Class::Phantom])
         }
-        _ => {
+        7 => {
             let fetches = |e: &Event<'_>| matches!(e, Event::Committed { offset: Some(_), .. });
             let at = random.choice(positions(history, fetches))?;
             let Event::Committed { offset: Some(offset), .. } = &mut history[at] else {
@@ -258,6 +330,47 @@ fn lie(
             };
             *offset -= 1;
             Some(&[Class::CommitLost])
+        }
+        _ => lie_about_a_transaction(history, kind, random),
+    }
+}
+
+/// The same of a transaction that was committed, confirmed, and read by who reads committed records.
+fn lie_about_a_transaction(
+    history: &mut Vec<Event<'static>>,
+    kind: u8,
+    random: &mut fastrand::Rng,
+) -> Option<&'static [Class]> {
+    let confirmed = |event: &Event<'_>| matches!(event, Event::TxnCommitted { .. });
+    let at = *random.choice(&positions(history, confirmed))?;
+    let Event::TxnCommitted { transaction } = history[at] else { return None };
+    let begun = |event: &Event<'_>| matches!(event, Event::TxnBegin { transaction: t, .. } if *t == transaction);
+    let from = history.iter().position(begun)?;
+    let Event::TxnBegin { producer, .. } = history[from] else { return None };
+    let own = history[from..at].iter().filter_map(|event| match event {
+        Event::Send { value, .. } if value.producer == producer => Some(*value),
+        _ => None,
+    });
+    let own: Vec<Value> = own.collect();
+    let read = |event: &Event<'_>| match event {
+        Event::Read { consumer: ISOLATED, value, .. } => own.contains(value),
+        _ => false,
+    };
+    let seen = *random.choice(&positions(history, read))?;
+    match kind {
+        8 => {
+            history[at] = Event::TxnAborted { transaction };
+            Some(&[Class::AbortedRead])
+        }
+        9 => {
+            history.remove(seen);
+            Some(&[Class::Lost, Class::TornTransaction])
+        }
+        _ => {
+            history.remove(at);
+            let asked = |event: &Event<'_>| matches!(event, Event::TxnCommit { transaction: t } if *t == transaction);
+            history.retain(|event| !asked(event));
+            Some(&[Class::PrecommittedRead])
         }
     }
 }
@@ -284,22 +397,24 @@ fn swap(history: &mut [Event<'static>], one: (Value, i64), other: (Value, i64)) 
 
 #[test]
 fn a_log_that_keeps_its_promises_is_not_accused() {
-    let mut crashes = 0;
+    let (mut crashes, mut committed, mut aborted) = (0, 0, 0);
     for seed in 0..300 {
         let report = check(&clean_history(seed, 400));
         assert!(report.is_clean() && report.unread == 0, "seed {seed}: {report}");
         assert!(report.acked > 20 && report.commits > 0);
         crashes += report.crashes;
+        committed += report.committed;
+        aborted += report.aborted;
     }
-    assert!(crashes > 1000);
+    assert!(crashes > 1000 && committed > 1000 && aborted > 300);
 }
 
 #[test]
 fn every_lie_is_found() {
-    let mut told = [0; 8];
-    for seed in 0..800 {
-        let mut history = clean_history(seed, 150);
-        let kind = (seed % 8) as u8;
+    let mut told = [0; LIES];
+    for seed in 0..100 * LIES as u64 {
+        let mut history = clean_history(seed, 200);
+        let kind = (seed % LIES as u64) as u8;
         let Some(classes) = lie(&mut history, kind, &mut fastrand::Rng::with_seed(seed)) else {
             continue;
         };
