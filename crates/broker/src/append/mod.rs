@@ -18,6 +18,8 @@ use crate::{Broker, BrokerError, InTransaction, Session, Topic, TopicKey};
 /// Compressed batches up to this many bytes are decompressed where they are: sending them to a
 /// thread would cost more.
 const INLINE_BYTES_MAX: usize = 16 << 10;
+/// What turns out to be more than that goes there all the same: others wait for this thread.
+const INLINE_DECOMPRESSED_MAX: usize = 256 << 10;
 
 /// How a batch is to be appended.
 #[derive(Clone, Debug)]

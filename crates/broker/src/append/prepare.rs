@@ -8,7 +8,7 @@ use thalweg_records::{
 };
 use thalweg_types::Timestamp;
 
-use super::{AppendOptions, INLINE_BYTES_MAX};
+use super::{AppendOptions, INLINE_BYTES_MAX, INLINE_DECOMPRESSED_MAX};
 use crate::metrics::count;
 use crate::{Broker, BrokerError};
 
@@ -57,12 +57,16 @@ impl Broker {
     ) -> Result<Prepared, BrokerError> {
         let permit = self.shared.decompressions.acquire().await;
         let _permit = permit.map_err(|_| BrokerError::Closing)?;
-        let attempt = if is_small(&batch) {
-            plan.attempt(batch)?
+        let batch = if is_small(&batch) {
+            match plan.attempt(batch, INLINE_DECOMPRESSED_MAX)? {
+                Attempt::Prepared(prepared) => return Ok(prepared),
+                Attempt::Large(batch) => batch,
+            }
         } else {
-            self.shared.env.blocking(move || plan.attempt(batch)).await?
+            batch
         };
-        match attempt {
+        let attempt = move || plan.attempt(batch, SMALL_DECOMPRESSED_MAX);
+        match self.shared.env.blocking(attempt).await? {
             Attempt::Prepared(prepared) => Ok(prepared),
             Attempt::Large(batch) => self.prepare_large(plan, batch).await,
         }
@@ -124,8 +128,13 @@ impl Plan {
         uncompressed && (self.to.compression == self.from || is_small(batch))
     }
 
-    fn attempt(self, mut batch: BatchMut) -> Result<Attempt, RecordsError> {
-        let limit = self.policy.decompressed_max.min(SMALL_DECOMPRESSED_MAX);
+    /// Carries the plan out if the records are no more than `decompressed_max` bytes.
+    fn attempt(
+        self,
+        mut batch: BatchMut,
+        decompressed_max: usize,
+    ) -> Result<Attempt, RecordsError> {
+        let limit = self.policy.decompressed_max.min(decompressed_max);
         let policy = RecordPolicy { decompressed_max: limit, ..self.policy };
         match batch.check_records(&policy) {
             Err(RecordsError::DecompressedTooLarge { .. })

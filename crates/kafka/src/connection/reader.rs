@@ -15,6 +15,10 @@ use crate::pace::transfer_time_max;
 /// one of its own, once the first part is there.
 const OWN_BUFFER_BYTES: usize = 4 << 10;
 
+/// Of a long request no more is read at once. Then others have their turn: to copy megabytes, into
+/// pages that are new, takes milliseconds.
+const READ_BYTES_MAX: usize = 256 << 10;
+
 /// Bytes of the length before each request.
 const PREFIX_BYTES: usize = size_of::<i32>();
 
@@ -122,9 +126,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         body.extend_from_slice(&self.buffer[..ahead]);
         self.buffer.advance(ahead);
         while body.len() < length {
-            let left = length - body.len();
-            if self.input.read_buf(&mut (&mut body).limit(left)).await? == 0 {
-                return Err(Close::Truncated);
+            let wanted = (length - body.len()).min(READ_BYTES_MAX);
+            match self.input.read_buf(&mut (&mut body).limit(wanted)).await? {
+                0 => return Err(Close::Truncated),
+                READ_BYTES_MAX => tokio::task::yield_now().await,
+                _ => {}
             }
         }
         Ok(body)

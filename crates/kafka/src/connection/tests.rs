@@ -1,3 +1,5 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use thalweg_env::Env;
@@ -48,6 +50,25 @@ fn frames_come_whole_however_they_are_cut() {
             assert!(reader.next().await.unwrap().is_none());
         });
     }
+}
+
+#[test]
+fn others_have_their_turns_while_a_long_frame_is_read() {
+    simulate(|env| async move {
+        let (mut reader, mut writer) = pair(&env);
+        // All of it is there at once: reading never has to wait.
+        writer.write_all(&frame(LENGTH_MAX - 4)).await.unwrap();
+        let turns = Arc::new(AtomicU32::new(0));
+        let counted = turns.clone();
+        env.spawn("another", async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        reader.next().await.unwrap().unwrap();
+        assert!(turns.load(Ordering::Relaxed) >= 3);
+    });
 }
 
 #[test]

@@ -89,6 +89,10 @@ fn uncompressed(input: &[u8], limit: usize) -> Result<&[u8], RecordsError> {
 /// one large piece.
 pub const SMALL_DECOMPRESSED_MAX: usize = 4 << 20;
 
+/// After each piece of so many bytes a decoder offers its processor to others. Without that, what is
+/// due at once waits behind a large batch until the scheduler's slice is over, which is milliseconds.
+const PIECE: usize = 256 << 10;
+
 /// Output that grows geometrically and never beyond its limit.
 ///
 /// What outgrows [`SMALL_DECOMPRESSED_MAX`] gets room for [`LARGE`](Self::LARGE) bytes at once. An
@@ -97,6 +101,8 @@ pub const SMALL_DECOMPRESSED_MAX: usize = 4 << 20;
 struct Output<'a> {
     bytes: &'a mut Vec<u8>,
     limit: usize,
+    /// Where the piece ends that is being written.
+    piece_end: usize,
 }
 
 impl<'a> Output<'a> {
@@ -109,7 +115,7 @@ impl<'a> Output<'a> {
         let capacity = Self::room_for((USUAL_RATIO * input_len).max(CAPACITY_MIN)).min(limit);
         bytes.clear();
         bytes.reserve_exact(capacity);
-        Self { bytes, limit }
+        Self { bytes, limit, piece_end: PIECE }
     }
 
     fn room_for(len: usize) -> usize {
@@ -132,6 +138,10 @@ impl<'a> Output<'a> {
             self.bytes.reserve_exact(target - self.bytes.len());
         }
         self.bytes.resize(needed, 0);
+        if needed > self.piece_end {
+            self.piece_end = needed + PIECE;
+            std::thread::yield_now();
+        }
         Ok(())
     }
 }
@@ -157,7 +167,7 @@ fn read_bounded(
             }
             let spare = out.bytes.capacity() - filled;
             let more = if spare > 0 { spare } else { filled };
-            out.grow(more.min(SMALL_DECOMPRESSED_MAX).min(out.room()))?;
+            out.grow(more.min(PIECE).min(out.room()))?;
         }
         match read(&mut out.bytes[filled..])? {
             0 => {

@@ -186,26 +186,21 @@ impl Scene {
         self.beside("connections that never listen", attack).await
     }
 
+    /// One kind after the other, so that each shows what it costs.
     async fn bombs(&mut self, args: &HostileArgs) -> Result<u64, Failure> {
-        let (address, times, all) = (self.broker.kafka, args.bombs, bombs::all()?);
-        let attack = apart(async move {
-            let mut outcomes = Vec::new();
-            for bomb in all {
-                let name = bomb.name.clone();
-                outcomes.push((name, bombs::throw(address, bomb, THROWERS, times).await?));
-            }
-            Ok(outcomes)
-        });
-        let thrown = u64::from(THROWERS * times);
-        let outcomes = self.beside("bombs", attack).await?;
-        for (name, refused) in &outcomes {
-            println!("{name}: {refused} of {thrown} refused");
-            if *refused != thrown {
+        let thrown = u64::from(THROWERS * args.bombs);
+        let bombs = bombs::all()?;
+        let total = thrown * bombs.len() as u64;
+        for bomb in bombs {
+            let name = bomb.name.clone();
+            let attack = apart(bombs::throw(self.broker.kafka, bomb, THROWERS, args.bombs));
+            let refused = self.beside(&format!("{thrown} bombs of {name}"), attack).await?;
+            if refused != thrown {
                 self.history
                     .accuse(format!("{} of {thrown} bombs of {name} were taken", thrown - refused));
             }
         }
-        Ok(thrown * outcomes.len() as u64)
+        Ok(total)
     }
 
     /// What the honest client wrote is there, and the broker is whole.
