@@ -33,7 +33,12 @@ def install() -> None:
     subprocess.run([ROOT / "bench" / "install"], check=True)
 
 
-def produce(broker: Broker, topic: str, case: Case, count: int, producers: int) -> float:
+# What producers wait for others to join a record, in ms: the usual while they are measured, and so much
+# that all batches are full.
+LINGER, LINGER_UNTIL_FULL = 5, 200
+
+
+def produce(broker: Broker, topic: str, case: Case, count: int, producers: int, linger: int = LINGER) -> float:
     """Bytes of values per second, all acknowledged. A producer makes its records in one thread, which small
     ones keep busy: then several producers at once show what a broker can take."""
     return rates(
@@ -42,7 +47,7 @@ def produce(broker: Broker, topic: str, case: Case, count: int, producers: int) 
         + ["-c", str(count // producers), "-a", "-1", "-z", case.codec, "-q"]
         + settings(
             {
-                "linger.ms": 5,
+                "linger.ms": linger,
                 "batch.size": case.batch,
                 "batch.num.messages": 100_000,
                 "message.max.bytes": 2_000_000,
@@ -51,6 +56,12 @@ def produce(broker: Broker, topic: str, case: Case, count: int, producers: int) 
             }
         )
     )
+
+
+def fill(broker: Broker, topic: str, case: Case, count: int) -> None:
+    """Makes what is to be consumed. A broker that acknowledges sooner gets smaller batches, which cost the
+    consumer more: so that it is not measured for that, all have full ones."""
+    produce(broker, topic, case, count, 1, LINGER_UNTIL_FULL)
 
 
 def consume(broker: Broker, topic: str, case: Case, count: int) -> float:

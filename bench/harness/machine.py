@@ -4,7 +4,6 @@ import os
 import re
 import resource
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -34,22 +33,24 @@ def own_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-@dataclass
 class Meter:
-    """Measures from its making: the CPU of a broker, and the cores that strangers used."""
+    """Measures while it is entered: the CPU seconds of a broker, and the cores that strangers used."""
 
-    pid: int
+    broker_seconds: float
+    cores_of_others: float
 
-    def __post_init__(self) -> None:
-        self.began = time.monotonic()
-        self.broker = cpu_seconds(self.pid)
-        self.strangers = self._strangers()
+    def __init__(self, pid: int):
+        self.pid = pid
 
-    def _strangers(self) -> float:
-        return busy_seconds() - cpu_seconds(self.pid) - own_seconds()
+    def __enter__(self) -> "Meter":
+        self.began, self.at_first = time.monotonic(), self._spent()
+        return self
 
-    def broker_seconds(self) -> float:
-        return cpu_seconds(self.pid) - self.broker
+    def __exit__(self, *_: object) -> None:
+        (broker, strangers), (broker_first, strangers_first) = self._spent(), self.at_first
+        self.broker_seconds = broker - broker_first
+        self.cores_of_others = (strangers - strangers_first) / (time.monotonic() - self.began)
 
-    def cores_of_others(self) -> float:
-        return (self._strangers() - self.strangers) / (time.monotonic() - self.began)
+    def _spent(self) -> tuple[float, float]:
+        broker = cpu_seconds(self.pid)
+        return broker, busy_seconds() - broker - own_seconds()
