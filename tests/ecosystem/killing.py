@@ -1,67 +1,65 @@
-"""A broker that is killed again and again, and programs of Kafka's that have to live with it."""
+"""A broker that is killed again and again, and whatever else has to live with that."""
 
 import os
 import random
 import re
-import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 THALWEG = Path(os.environ.get("THALWEG", TARGET / "release" / "thalweg"))
-CACHE = Path(os.environ.get("ECOSYSTEM_CACHE", ROOT / "target" / "ecosystem"))
-READY_SECONDS = 30
+READY_SECONDS = 120
+SETTINGS = ["group.initial.rebalance.delay.ms=0", "log.retention.ms=-1"]
 
 
-def install() -> None:
-    jars = CACHE / "jars"
-    if not jars.exists():
-        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={jars}"]
-        subprocess.run(["mvn", "--quiet", "--batch-mode", "--file", HERE / "pom.xml", *goal], check=True)
+class Victim:
+    """A process that is killed and started again. It has started when its log says `ready`."""
 
-
-def java(program: str, *arguments: str, memory: str = "256m") -> list[str]:
-    quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
-    return ["java", f"-Xmx{memory}", quiet, "-cp", f"{CACHE}/jars/*", program, *arguments]
-
-
-def interval(text: str) -> tuple[float, float]:
-    """LOW-HIGH, in seconds."""
-    low, high = text.split("-")
-    return float(low), float(high)
-
-
-class Broker:
-    """One that is killed and started again on its directory, at one address."""
-
-    def __init__(self, directory: Path):
-        self.directory = directory
-        self.address = "127.0.0.1:0"
+    def __init__(self, log: Path, ready: str = ""):
+        self.log, self.ready = log, ready
         self.start()
 
+    def command(self) -> list:
+        raise NotImplementedError
+
     def start(self) -> None:
-        log = self.directory / "log"
-        before = log.read_text().count("\nready in ") if log.exists() else 0
-        command = [THALWEG, "serve", "--data-dir", self.directory / "data"]
-        command += [f"--kafka-listen={self.address}", "--http-listen=127.0.0.1:0"]
-        command += ["--set=group.initial.rebalance.delay.ms=0", "--set=log.retention.ms=-1"]
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(command, stderr=output)
+        with self.log.open("ab") as output:
+            began = output.tell()
+            self.process = subprocess.Popen(self.command(), stdout=output, stderr=output)
         deadline = time.monotonic() + READY_SECONDS
-        while log.read_text().count("\nready in ") == before:
+        while self.ready not in (said := self.log.read_bytes()[began:].decode()):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the broker did not start: {log.read_text()[-1000:]}")
+                raise RuntimeError(f"{self.log}: it did not start: {said[-1000:]}")
             time.sleep(0.02)
-        if self.address.endswith(":0"):
-            self.address = re.findall(r"^kafka +(\S+)", log.read_text(), re.MULTILINE)[-1]
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
+
+    def __enter__(self) -> "Victim":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.kill()
+
+
+class Broker(Victim):
+    """One on a directory of its own, always at the same address."""
+
+    def __init__(self, directory: Path, settings: tuple[str, ...] = ()):
+        self.directory, self.settings = directory, settings
+        self.address = "127.0.0.1:0"
+        super().__init__(directory / "log", "\nready in ")
+        self.address = re.findall(r"^kafka +(\S+)", self.log.read_text(), re.MULTILINE)[0]
+
+    def command(self) -> list:
+        command = [THALWEG, "serve", "--data-dir", self.directory / "data"]
+        command += [f"--kafka-listen={self.address}", "--http-listen=127.0.0.1:0"]
+        return command + [f"--set={setting}" for setting in [*SETTINGS, *self.settings]]
 
     def tool(self, *arguments: str, **more) -> str:
         command = [THALWEG, *arguments, "--bootstrap", self.address]
@@ -70,21 +68,21 @@ class Broker:
 
 
 class Killer:
-    """While it is open, something is killed and started again at random times."""
+    """While it is open, its victim is killed and started again at random times."""
 
-    def __init__(self, victim, every: tuple[float, float], seed: int):
+    def __init__(self, victim: Victim, every: tuple[float, float], seed: int):
         self.victim, self.every, self.random = victim, every, random.Random(seed)
         self.kills = 0
         self.done = threading.Event()
-        self.thread = threading.Thread(target=self.run)
+        self.thread = ThreadPoolExecutor(1)
 
     def __enter__(self) -> "Killer":
-        self.thread.start()
+        self.killing = self.thread.submit(self.run)
         return self
 
     def __exit__(self, *_) -> None:
         self.done.set()
-        self.thread.join()
+        self.killing.result()
 
     def run(self) -> None:
         while not self.done.wait(self.random.uniform(*self.every)):
