@@ -9,6 +9,7 @@
 
 mod acl_codes;
 mod authorized_operations;
+mod commit_answers;
 mod config_values;
 mod duplicates;
 mod topic_names;

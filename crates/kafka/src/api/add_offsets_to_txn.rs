@@ -6,14 +6,13 @@
 //! | 2 | `PRODUCER_FENCED` |
 //! | 3–4 | flexible; 4: `TRANSACTION_ABORTABLE` |
 
-use thalweg_broker::{BrokerError, Producer, TransactionalId};
+use thalweg_broker::{Producer, TransactionalId};
 use thalweg_kafka_wire::ErrorCode;
 use thalweg_kafka_wire::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 use thalweg_types::{ProducerEpoch, ProducerId};
 
 use super::transaction_errors::Transactions;
 use crate::call::Call;
-use crate::error_code::AsErrorCode;
 
 pub(super) async fn handle(call: Call, request: AddOffsetsToTxnRequest) -> AddOffsetsToTxnResponse {
     let error = add(&call, request).await.err().unwrap_or(ErrorCode::None);
@@ -28,10 +27,6 @@ async fn add(call: &Call, asked: AddOffsetsToTxnRequest) -> Result<(), ErrorCode
     let broker = call.broker();
     let added =
         broker.add_offsets_to_transaction(&call.session, id, producer, &asked.group_id).await;
-    added.map_err(|error| match error {
-        BrokerError::Transaction(error) => {
-            Transactions { fenced: call.version >= 2, abortable: call.version >= 4 }.code(error)
-        }
-        error => error.error_code(),
-    })
+    let errors = Transactions { fenced: call.version >= 2, abortable: call.version >= 4 };
+    added.map_err(|error| errors.code_of(&error))
 }

@@ -43,7 +43,7 @@ pub(super) async fn handle(
             verify_only: false,
             topics: request.v3_and_below_topics,
         };
-        let results_by_topic_v3_and_below = by_topic(add(&call, transaction).await);
+        let results_by_topic_v3_and_below = by_topic(&add(&call, transaction).await);
         return AddPartitionsToTxnResponse { results_by_topic_v3_and_below, ..Default::default() };
     }
     if let Err(error) = call.broker().authorize_broker(&call.session) {
@@ -53,7 +53,7 @@ pub(super) async fn handle(
     let mut results_by_transaction = Vec::with_capacity(request.transactions.len());
     for transaction in request.transactions {
         let transactional_id = transaction.transactional_id.clone();
-        let topic_results = by_topic(add(&call, transaction).await);
+        let topic_results = by_topic(&add(&call, transaction).await);
         results_by_transaction.push(AddPartitionsToTxnResult { transactional_id, topic_results });
     }
     AddPartitionsToTxnResponse { results_by_transaction, ..Default::default() }
@@ -125,19 +125,18 @@ fn names(topics: &[AddPartitionsToTxnTopic]) -> Vec<(String, i32)> {
 }
 
 /// Neighbours of one topic share its entry.
-fn by_topic(results: Results) -> Vec<AddPartitionsToTxnTopicResult> {
-    let mut topics: Vec<AddPartitionsToTxnTopicResult> = Vec::new();
-    for (name, partition_index, error) in results {
-        if topics.last().is_none_or(|topic| topic.name != name) {
-            topics.push(AddPartitionsToTxnTopicResult { name, ..Default::default() });
+fn by_topic(results: &Results) -> Vec<AddPartitionsToTxnTopicResult> {
+    let entry = |neighbours: &[(String, i32, ErrorCode)]| {
+        let results = neighbours.iter().map(|(_, number, error)| {
+            AddPartitionsToTxnPartitionResult {
+                partition_index: *number,
+                partition_error_code: error.code(),
+            }
+        });
+        AddPartitionsToTxnTopicResult {
+            name: neighbours[0].0.clone(),
+            results_by_partition: results.collect(),
         }
-        let result = AddPartitionsToTxnPartitionResult {
-            partition_index,
-            partition_error_code: error.code(),
-        };
-        if let Some(topic) = topics.last_mut() {
-            topic.results_by_partition.push(result);
-        }
-    }
-    topics
+    };
+    results.chunk_by(|one, next| one.0 == next.0).map(entry).collect()
 }

@@ -24,9 +24,10 @@ use thalweg_kafka_wire::messages::offset_commit_response::{
 use thalweg_kafka_wire::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use thalweg_types::{LeaderEpoch, Offset, TopicId};
 
+use super::commit_answers::Asked;
 use super::topic_names::{TopicNaming, resolve};
 use crate::call::Call;
-use crate::error_code::{AsErrorCode, code_of};
+use crate::error_code::AsErrorCode;
 
 /// The first version that names topics by their ids.
 const BY_TOPIC_ID: i16 = 10;
@@ -55,36 +56,11 @@ pub(super) async fn handle(call: Call, request: OffsetCommitRequest) -> OffsetCo
         reports_missing_group: call.version >= MISSING_GROUP,
         topics: known,
     };
-    topics.extend(commit_known(&call, naming, commit).await);
+    let asked = Asked::new(&commit.topics);
+    let committed = call.broker().commit_offsets(&call.session, commit).await;
+    let answers = asked.answers(committed.map_err(|error| error.error_code()));
+    topics.extend(answers.into_iter().map(|topic| answer(naming, topic)));
     OffsetCommitResponse { throttle_time_ms: 0, topics }
-}
-
-async fn commit_known(
-    call: &Call,
-    naming: TopicNaming,
-    commit: OffsetCommit,
-) -> Vec<OffsetCommitResponseTopic> {
-    let asked: Vec<TopicPartitions<i32>> = commit
-        .topics
-        .iter()
-        .map(|topic| TopicPartitions {
-            name: topic.name.clone(),
-            id: topic.id,
-            partitions: topic.partitions.iter().map(|item| item.partition).collect(),
-        })
-        .collect();
-    match call.broker().commit_offsets(&call.session, commit).await {
-        Ok(topics) => {
-            let topics = topics.into_iter().map(|topic| {
-                answer(naming, topic, |item| (item.partition, code_of(&item.result)))
-            });
-            topics.collect()
-        }
-        Err(error) => {
-            let code = error.error_code().code();
-            asked.into_iter().map(|topic| answer(naming, topic, |item| (item, code))).collect()
-        }
-    }
 }
 
 fn partition(asked: &OffsetCommitRequestPartition) -> CommitPartition {
@@ -96,14 +72,12 @@ fn partition(asked: &OffsetCommitRequestPartition) -> CommitPartition {
     }
 }
 
-fn answer<T>(
+fn answer(
     naming: TopicNaming,
-    topic: TopicPartitions<T>,
-    each: impl Fn(T) -> (i32, i16),
+    topic: TopicPartitions<(i32, i16)>,
 ) -> OffsetCommitResponseTopic {
     let (name, topic_id) = naming.on_the_wire(topic.name, topic.id);
-    let partitions = topic.partitions.into_iter().map(|item| {
-        let (partition_index, error_code) = each(item);
+    let partitions = topic.partitions.into_iter().map(|(partition_index, error_code)| {
         OffsetCommitResponsePartition { partition_index, error_code }
     });
     OffsetCommitResponseTopic { name, topic_id: topic_id.0, partitions: partitions.collect() }

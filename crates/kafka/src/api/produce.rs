@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use thalweg_broker::{
-    AppendOptions, BrokerError, Durable, InTransaction, ProducerError, RecordsError, TopicKey,
+    AppendOptions, BrokerError, Durable, InTransaction, RecordsError, TopicKey,
     TransactionError, TransactionalId,
 };
 use thalweg_env::Instant;
@@ -183,11 +183,7 @@ fn code(call: &Call, error: &BrokerError) -> ErrorCode {
         BrokerError::Transaction(error) if error.error_code().retriable() => {
             ErrorCode::NotEnoughReplicas
         }
-        BrokerError::Transaction(error) => errors.code(*error),
-        BrokerError::Producer(ProducerError::NoTransaction) => {
-            errors.code(TransactionError::TransactionAbortable)
-        }
-        error => error.error_code(),
+        error => errors.code_of(error),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Errors of transactions, in the words that a version of a message has for them.
 
-use thalweg_broker::TransactionError;
+use thalweg_broker::{BrokerError, ProducerError, TransactionError};
 use thalweg_kafka_wire::ErrorCode;
 
 use crate::error_code::AsErrorCode;
@@ -24,6 +24,17 @@ impl Transactions {
         match error {
             TransactionError::ProducerFenced if !self.fenced => ErrorCode::InvalidProducerEpoch,
             TransactionError::TransactionAbortable if !self.abortable => ErrorCode::InvalidTxnState,
+            error => error.error_code(),
+        }
+    }
+
+    /// The same for an error of anything that a transaction does.
+    pub fn code_of(self, error: &BrokerError) -> ErrorCode {
+        match error {
+            BrokerError::Transaction(error) => self.code(*error),
+            BrokerError::Producer(ProducerError::NoTransaction) => {
+                self.code(TransactionError::TransactionAbortable)
+            }
             error => error.error_code(),
         }
     }

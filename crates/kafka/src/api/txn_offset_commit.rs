@@ -14,7 +14,7 @@
 //! - An error of the transaction or of the group is the answer for every partition.
 
 use thalweg_broker::{
-    BrokerError, CommitPartition, InTransaction, OffsetCommit, Producer, ProducerError,
+    BrokerError, CommitOutcome, CommitPartition, InTransaction, OffsetCommit, Producer,
     TopicPartitions, TransactionError, TransactionalId, TxnOffsetCommit,
 };
 use thalweg_kafka_wire::ErrorCode;
@@ -27,10 +27,10 @@ use thalweg_kafka_wire::messages::txn_offset_commit_response::{
 use thalweg_kafka_wire::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId};
 
+use super::commit_answers::Asked;
 use super::topic_names::{TopicNaming, resolve};
 use super::transaction_errors::Transactions;
 use crate::call::Call;
-use crate::error_code::{AsErrorCode, code_of};
 
 /// The first version whose clients try again while a coordinator loads.
 const LOADING: i16 = 2;
@@ -65,68 +65,42 @@ pub(super) async fn handle(call: Call, request: TxnOffsetCommitRequest) -> TxnOf
     let producer =
         Producer::new(ProducerId(request.producer_id), ProducerEpoch(request.producer_epoch));
     let commit = TxnOffsetCommit { producer, commit };
-    topics.extend(commit_known(&call, naming, &request.transactional_id, commit).await);
+    let asked = Asked::new(&commit.commit.topics);
+    let answers = asked.answers(commit_known(&call, &request.transactional_id, commit).await);
+    topics.extend(answers.into_iter().map(|topic| answer(naming, topic)));
     TxnOffsetCommitResponse { throttle_time_ms: 0, topics }
 }
 
 async fn commit_known(
     call: &Call,
-    naming: TopicNaming,
     transactional_id: &str,
     commit: TxnOffsetCommit,
-) -> Vec<TxnOffsetCommitResponseTopic> {
-    let asked: Vec<TopicPartitions<i32>> = commit
-        .commit
-        .topics
-        .iter()
-        .map(|topic| TopicPartitions {
-            name: topic.name.clone(),
-            id: topic.id,
-            partitions: topic.partitions.iter().map(|item| item.partition).collect(),
-        })
-        .collect();
-    let all = |error: ErrorCode| {
-        let topics = asked.into_iter();
-        topics.map(|topic| answer(naming, topic, |item| (item, error.code()))).collect()
-    };
-    let Ok(transactional_id) = TransactionalId::new(transactional_id) else {
-        return all(ErrorCode::InvalidRequest);
-    };
+) -> Result<Vec<TopicPartitions<CommitOutcome>>, ErrorCode> {
+    let transactional_id =
+        TransactionalId::new(transactional_id).map_err(|_| ErrorCode::InvalidRequest)?;
     let transaction = InTransaction { transactional_id, implicit: call.version >= IMPLICIT };
     let broker = call.broker();
-    match broker.commit_offsets_in_transaction(&call.session, &transaction, commit).await {
-        Ok(topics) => topics
-            .into_iter()
-            .map(|topic| answer(naming, topic, |item| (item.partition, code_of(&item.result))))
-            .collect(),
-        Err(error) => all(code(call, &error)),
-    }
+    let committed = broker.commit_offsets_in_transaction(&call.session, &transaction, commit).await;
+    committed.map_err(|error| code(call, &error))
 }
 
 /// What the version of the message has for the error.
 fn code(call: &Call, error: &BrokerError) -> ErrorCode {
-    match code_of_newer(call, error) {
-        ErrorCode::CoordinatorLoadInProgress if call.version < LOADING => {
-            ErrorCode::CoordinatorNotAvailable
-        }
-        code => code,
-    }
-}
-
-fn code_of_newer(call: &Call, error: &BrokerError) -> ErrorCode {
     let errors = Transactions { fenced: false, abortable: call.version >= ABORTABLE };
-    match error {
+    let code = match error {
         // Clients before part 2 take it for a reason to give up.
         BrokerError::Transaction(TransactionError::ConcurrentTransactions)
             if call.version < IMPLICIT =>
         {
             ErrorCode::CoordinatorLoadInProgress
         }
-        BrokerError::Transaction(error) => errors.code(*error),
-        BrokerError::Producer(ProducerError::NoTransaction) => {
-            errors.code(TransactionError::TransactionAbortable)
+        error => errors.code_of(error),
+    };
+    match code {
+        ErrorCode::CoordinatorLoadInProgress if call.version < LOADING => {
+            ErrorCode::CoordinatorNotAvailable
         }
-        error => error.error_code(),
+        code => code,
     }
 }
 
@@ -139,14 +113,12 @@ fn partition(asked: &TxnOffsetCommitRequestPartition) -> CommitPartition {
     }
 }
 
-fn answer<T>(
+fn answer(
     naming: TopicNaming,
-    topic: TopicPartitions<T>,
-    each: impl Fn(T) -> (i32, i16),
+    topic: TopicPartitions<(i32, i16)>,
 ) -> TxnOffsetCommitResponseTopic {
     let (name, topic_id) = naming.on_the_wire(topic.name, topic.id);
-    let partitions = topic.partitions.into_iter().map(|item| {
-        let (partition_index, error_code) = each(item);
+    let partitions = topic.partitions.into_iter().map(|(partition_index, error_code)| {
         TxnOffsetCommitResponsePartition { partition_index, error_code }
     });
     TxnOffsetCommitResponseTopic { name, topic_id: topic_id.0, partitions: partitions.collect() }

@@ -24,7 +24,7 @@ pub(super) async fn handle(call: Call, request: WriteTxnMarkersRequest) -> Write
     let mut markers = Vec::with_capacity(request.markers.len());
     for marker in request.markers {
         let producer_id = marker.producer_id;
-        let topics = by_topic(write(&call, marker).await);
+        let topics = by_topic(&write(&call, marker).await);
         markers.push(WritableTxnMarkerResult { producer_id, topics });
     }
     WriteTxnMarkersResponse { markers }
@@ -60,16 +60,15 @@ async fn write(call: &Call, asked: WritableTxnMarker) -> Results {
 }
 
 /// Neighbours of one topic share its entry.
-fn by_topic(results: Results) -> Vec<WritableTxnMarkerTopicResult> {
-    let mut topics: Vec<WritableTxnMarkerTopicResult> = Vec::new();
-    for (name, partition_index, error_code) in results {
-        if topics.last().is_none_or(|topic| topic.name != name) {
-            topics.push(WritableTxnMarkerTopicResult { name, partitions: Vec::new() });
+fn by_topic(results: &Results) -> Vec<WritableTxnMarkerTopicResult> {
+    let entry = |neighbours: &[(String, i32, i16)]| {
+        let results = neighbours.iter().map(|(_, number, error_code)| {
+            WritableTxnMarkerPartitionResult { partition_index: *number, error_code: *error_code }
+        });
+        WritableTxnMarkerTopicResult {
+            name: neighbours[0].0.clone(),
+            partitions: results.collect(),
         }
-        if let Some(topic) = topics.last_mut() {
-            let result = WritableTxnMarkerPartitionResult { partition_index, error_code };
-            topic.partitions.push(result);
-        }
-    }
-    topics
+    };
+    results.chunk_by(|one, next| one.0 == next.0).map(entry).collect()
 }
