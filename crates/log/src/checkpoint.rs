@@ -14,6 +14,7 @@ use crate::format::bytes::{Put, Reader};
 use crate::format::index::Section;
 use crate::partition::PartitionState;
 use crate::partition::extent::Extent;
+use crate::planted::{self, Bug};
 use crate::producers::{BATCHES_KEPT, ProducerBatch, ProducerState};
 use crate::transactions::{AbortedTransaction, OpenTransaction};
 
@@ -70,8 +71,13 @@ impl PartitionCheckpoint {
         state.next = self.high_watermark;
         state.cleaned_to = self.cleaned_to;
         self.epochs.into_iter().for_each(|(epoch, base)| state.epochs.note(epoch, base));
-        self.producers.into_iter().for_each(|(id, producer)| state.producers.insert(id, producer));
-        state.aborted.extend(self.aborted);
+        for (id, mut producer) in self.producers {
+            producer.open = producer.open.filter(|_| !planted::is(Bug::ForgetOpen));
+            state.producers.insert(id, producer);
+        }
+        if !planted::is(Bug::ForgetAborted) {
+            state.aborted.extend(self.aborted);
+        }
         state.bytes = self.extents.iter().map(|extent| extent.bytes).sum();
         state.extents = self.extents;
     }

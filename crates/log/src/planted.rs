@@ -4,66 +4,87 @@
 //! `plant` switches one bug on for the whole process, `plant_here` for one thread, and so does the
 //! environment variable `PLANTED_BUG` with a bug's name, for a whole binary under test.
 
-/// A bug that can be planted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Bug {
+/// Declares the bugs: each once, with its name on command lines and in the environment.
+macro_rules! bugs {
+    ($($(#[$what:meta])+ $bug:ident = $name:literal,)+) => {
+        /// A bug that can be planted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Bug {
+            $($(#[$what])+ $bug,)+
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$bug),+];
+
+            /// The name on command lines and in the environment.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$bug => $name,)+
+                }
+            }
+        }
+    };
+}
+
+bugs! {
     /// Replies leave before the flush.
-    AckBeforeFlush = 1,
+    AckBeforeFlush = "ack-before-flush",
     /// After recovery one offset too few is known.
-    ReuseOffset,
+    ReuseOffset = "reuse-offset",
     /// Bytes from disk are served unchecked.
-    SkipChecksum,
+    SkipChecksum = "skip-checksum",
     /// A producer's sequence is not remembered.
-    ForgetSequence,
+    ForgetSequence = "forget-sequence",
     /// A checkpoint claims one log file more than it covers.
-    CheckpointTooEarly,
+    CheckpointTooEarly = "checkpoint-too-early",
     /// A torn chunk at the end of the log is believed.
-    TrustTornTail,
+    TrustTornTail = "trust-torn-tail",
     /// A failed flush is taken for a good one.
-    IgnoreFlushError,
+    IgnoreFlushError = "ignore-flush-error",
     /// Replaced files are removed before the checkpoint that names their replacement.
-    RemoveBeforeCheckpoint,
+    RemoveBeforeCheckpoint = "remove-before-checkpoint",
+
     /// Compaction does not wait for the ends of transactions.
-    CompactOpenTransaction,
+    CompactOpenTransaction = "compact-open-transaction",
     /// Tombstones and markers go in the first pass that meets them.
-    TombstoneTooEarly,
+    TombstoneTooEarly = "tombstone-too-early",
+    /// Compaction lets aborted records take the place of committed ones.
+    CompactByAborted = "compact-by-aborted",
+    /// An aborted transaction is not remembered as one.
+    DropAbort = "drop-abort",
+    /// After recovery the aborted transactions of the checkpoint are not known.
+    ForgetAborted = "forget-aborted",
+    /// After recovery the open transactions of the checkpoint are not known.
+    ForgetOpen = "forget-open",
+    /// The last stable offset lets the first record of an open transaction through.
+    StableTooHigh = "stable-too-high",
+    /// A marker of the transaction before ends the one after.
+    LateMarker = "late-marker",
+    /// Markers have the epoch of what they end, where they should have the next.
+    MarkerWithOldEpoch = "marker-with-old-epoch",
+
+    /// Coordinators act before their records are durable.
+    ActBeforeDurable = "act-before-durable",
+    /// A client that named its partitions once need not be in a transaction.
+    StaleVerification = "stale-verification",
+    /// A client is not told the epoch of its next transaction.
+    KeepEpoch = "keep-epoch",
+    /// A coordinator that loads does not go on with what was decided.
+    ForgetDecision = "forget-decision",
+    /// A coordinator that loads aborts what was decided to be committed.
+    AbortDecided = "abort-decided",
+    /// A group coordinator that loads takes pending offsets for committed ones.
+    PendingCounts = "pending-counts",
+    /// A group coordinator that loads does not know of pending offsets.
+    ForgetPending = "forget-pending",
 }
 
 impl Bug {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::AckBeforeFlush,
-        Self::ReuseOffset,
-        Self::SkipChecksum,
-        Self::ForgetSequence,
-        Self::CheckpointTooEarly,
-        Self::TrustTornTail,
-        Self::IgnoreFlushError,
-        Self::RemoveBeforeCheckpoint,
-        Self::CompactOpenTransaction,
-        Self::TombstoneTooEarly,
-    ];
-
-    /// The name on command lines and in the environment.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AckBeforeFlush => "ack-before-flush",
-            Self::ReuseOffset => "reuse-offset",
-            Self::SkipChecksum => "skip-checksum",
-            Self::ForgetSequence => "forget-sequence",
-            Self::CheckpointTooEarly => "checkpoint-too-early",
-            Self::TrustTornTail => "trust-torn-tail",
-            Self::IgnoreFlushError => "ignore-flush-error",
-            Self::RemoveBeforeCheckpoint => "remove-before-checkpoint",
-            Self::CompactOpenTransaction => "compact-open-transaction",
-            Self::TombstoneTooEarly => "tombstone-too-early",
-        }
-    }
-
     /// The bug of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|bug| bug.name() == name)
+        Self::ALL.iter().copied().find(|bug| bug.name() == name)
     }
 }
 
@@ -78,8 +99,10 @@ mod switch {
     /// Names the bug to plant in a whole binary. Variables that begin with `THALWEG_` are settings.
     const VARIABLE: &str = "PLANTED_BUG";
 
-    /// The bug of the process; 0 for none.
-    static PLANTED: AtomicU8 = AtomicU8::new(0);
+    const NONE: u8 = u8::MAX;
+
+    /// The bug of the process.
+    static PLANTED: AtomicU8 = AtomicU8::new(NONE);
     static OF_ENVIRONMENT: OnceLock<Option<Bug>> = OnceLock::new();
 
     thread_local! {
@@ -88,7 +111,7 @@ mod switch {
 
     /// Plants `bug` in the whole process, or none.
     pub fn plant(bug: Option<Bug>) {
-        PLANTED.store(bug.map_or(0, |bug| bug as u8), Ordering::Relaxed);
+        PLANTED.store(bug.map_or(NONE, |bug| bug as u8), Ordering::Relaxed);
     }
 
     /// Plants `bug` for what runs on this thread, or none: for simulations side by side.
@@ -96,7 +119,8 @@ mod switch {
         HERE.set(bug);
     }
 
-    pub(crate) fn is(bug: Bug) -> bool {
+    /// True if `bug` is planted.
+    pub fn is(bug: Bug) -> bool {
         PLANTED.load(Ordering::Relaxed) == bug as u8
             || HERE.get() == Some(bug)
             || *OF_ENVIRONMENT.get_or_init(of_environment) == Some(bug)
@@ -115,11 +139,10 @@ mod switch {
 }
 
 #[cfg(feature = "planted-bugs")]
-pub(crate) use switch::is;
-#[cfg(feature = "planted-bugs")]
-pub use switch::{plant, plant_here};
+pub use switch::{is, plant, plant_here};
 
+/// True if the bug is planted.
 #[cfg(not(feature = "planted-bugs"))]
-pub(crate) const fn is(_: Bug) -> bool {
+pub const fn is(_: Bug) -> bool {
     false
 }

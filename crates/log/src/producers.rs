@@ -178,7 +178,8 @@ impl ProducerTable {
         }
         let is_open = producer.open.is_some();
         let (got, current) = (marker.producer_epoch, producer.epoch);
-        if got < current || (is_open && marker.new_epoch && got == current) {
+        let must_grow = is_open && marker.new_epoch && !planted::is(Bug::LateMarker);
+        if got < current || (must_grow && got == current) {
             return Err(ProducerError::StaleEpoch { got, current });
         }
         Ok(is_open || got > current)
@@ -257,7 +258,8 @@ impl ProducerTable {
         let ended = before?;
         self.open.remove(&(ended.first_offset, id));
         let (outcome, _) = batch.marker();
-        (outcome == TxnOutcome::Abort).then(|| AbortedTransaction {
+        let is_aborted = outcome == TxnOutcome::Abort && !planted::is(Bug::DropAbort);
+        is_aborted.then(|| AbortedTransaction {
             producer_id: id,
             first_offset: ended.first_offset,
             last_offset: batch.last_offset(),

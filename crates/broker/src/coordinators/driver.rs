@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use thalweg_env::{Env, Instant};
 use thalweg_log::LogError;
+use thalweg_log::planted::{self, Bug};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{Caused, Coordinator, Place, load};
@@ -167,7 +168,10 @@ impl<C: Coordinator> Live<C> {
 
     /// Sends on its way what the machine has caused: records to the log, effects behind them.
     fn dispatch(&mut self) -> Result<(), BrokerError> {
-        let Caused { appends, effects } = self.machine.drain();
+        let Caused { appends, mut effects } = self.machine.drain();
+        if planted::is(Bug::ActBeforeDurable) {
+            self.perform(std::mem::take(&mut effects));
+        }
         if appends.is_empty() {
             // An effect may tell of records of earlier turns: it waits for them as well.
             match self.in_flight.back_mut() {

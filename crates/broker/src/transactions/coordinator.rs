@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use thalweg_coordination::{Millis, Now, Record, ReplyTo};
+use thalweg_log::planted::{self, Bug};
 use thalweg_records::{Batch, RecordsError};
 use thalweg_transactions::{
     CoordinatorState, Event, Input, Marker, MarkerReport, Outbox, Reply, Request, Settings,
     TransactionError,
 };
-use thalweg_types::{BATCH_LENGTH_MAX, ProducerId};
+use thalweg_types::{BATCH_LENGTH_MAX, ProducerId, TxnOutcome};
 use tokio::sync::oneshot;
 
 use super::markers::Markers;
@@ -97,6 +98,12 @@ impl Coordinator for TransactionCoordinator {
     fn begin(&mut self, now: Now) {
         let coordinator_epoch = self.place.partition.leader_epoch();
         self.step(now, Input::Loaded { coordinator_epoch });
+        if planted::is(Bug::ForgetDecision) {
+            self.out.markers.clear();
+        }
+        if planted::is(Bug::AbortDecided) {
+            self.out.markers.iter_mut().for_each(|marker| marker.outcome = TxnOutcome::Abort);
+        }
     }
 
     fn goes_alone(_: &Command) -> bool {

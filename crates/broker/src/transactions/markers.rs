@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use thalweg_cluster::acl::{AclOperation, AclTarget};
+use thalweg_log::planted::{self, Bug};
 use thalweg_log::{self as log, LogError};
 use thalweg_transactions::{Marker, MarkerReport, Partitions, Producer};
-use thalweg_types::TxnOutcome;
+use thalweg_types::{ProducerEpoch, TxnOutcome};
 use tokio::sync::oneshot;
 
 use crate::groups::{Command, GroupCoordinators};
@@ -131,12 +132,13 @@ fn log_marker(
     coordinator_epoch: i32,
     new_epoch: bool,
 ) -> log::Marker {
+    let is_old = new_epoch && planted::is(Bug::MarkerWithOldEpoch);
     log::Marker {
         producer_id: producer.id,
-        producer_epoch: producer.epoch,
+        producer_epoch: ProducerEpoch(producer.epoch.0 - i16::from(is_old)),
         outcome,
         coordinator_epoch,
-        new_epoch,
+        new_epoch: new_epoch && !is_old,
     }
 }
 

@@ -75,6 +75,23 @@ fn a_tombstone_that_goes_too_early_is_caught() {
 }
 
 #[test]
+fn aborted_records_that_take_the_place_of_others_are_caught() {
+    assert!(caught(Bug::CompactByAborted, transactions_and_crashes));
+}
+
+#[test]
+fn an_aborted_transaction_that_is_forgotten_is_caught() {
+    assert!(caught(Bug::DropAbort, transactions_and_crashes));
+    assert!(caught(Bug::ForgetAborted, transactions_and_crashes));
+}
+
+#[test]
+fn an_open_transaction_that_lets_readers_through_is_caught() {
+    assert!(caught(Bug::ForgetOpen, transactions_and_crashes));
+    assert!(caught(Bug::StableTooHigh, transactions_and_crashes));
+}
+
+#[test]
 fn without_a_bug_the_same_seeds_pass() {
     for seed in 0..4 {
         transactions_and_crashes(seed);
