@@ -7,7 +7,7 @@ use thalweg_broker::{Broker, BrokerError, NewTopic, OffsetSpec, Resource};
 use thalweg_records::Compression;
 use thalweg_types::{Offset, TopicName};
 
-use crate::connection::{Connection, session};
+use crate::connection::{Connection, REQUEST_TIMEOUT, session};
 use crate::producer::Producer;
 use crate::reader::{Manner, Progress, Reader};
 use crate::scenario::{Kind, ProducerPlan};
@@ -89,6 +89,7 @@ impl Admin {
             batch_records_max: 4,
             window: 3,
             pause_max: Duration::ZERO,
+            patience: REQUEST_TIMEOUT,
         };
         let mut producer = Producer::new(&self.stage, target, plan, self.random.fork());
         for _ in 0..self.random.u8(..4) {
@@ -127,7 +128,7 @@ impl Admin {
             Outcome::Done(()) => {
                 self.stage.history.note(format_args!("{SETTING} of {} is {value}", target.name));
                 self.stage.ledger.config_set(&target.name, SETTING, &value);
-                self.stage.ledger.count(|counts| counts.configs_changed += 1);
+                self.stage.ledger.count("setting changes");
             }
             Outcome::Unclear => {}
             Outcome::Refused(error) => {
@@ -158,7 +159,7 @@ impl Admin {
             )),
             Some(Ok(start)) => {
                 self.stage.history.trims(|trims| trims.confirm(&topic, partition, start.0));
-                self.stage.ledger.count(|counts| counts.records_deleted += 1);
+                self.stage.ledger.count("record deletions");
             }
             Some(Err(BrokerError::Storage(_) | BrokerError::Closing)) | None => {}
             Some(Err(error)) => self

@@ -1,5 +1,7 @@
 //! The end of a run: everything works again, everything is there, everybody is told the same.
 
+mod isolation;
+
 use std::time::Duration;
 
 use thalweg_broker::{Broker, OffsetSpec, PartitionSize, Resource, TopicKey};
@@ -8,16 +10,20 @@ use thalweg_types::TopicName;
 
 use crate::admin::SHORT_LIVED;
 use crate::commits::Offsets;
-use crate::connection::{Connection, session};
+use crate::connection::{Connection, REQUEST_TIMEOUT, session};
 use crate::group::Member;
 use crate::ledger::Presence;
 use crate::producer::Producer;
 use crate::reader::{Manner, Progress, Reader};
-use crate::scenario::{Kind, ProducerPlan, RETENTION, RETENTION_BYTES};
+use crate::scenario::{Kind, ProducerPlan, RETENTION, RETENTION_BYTES, TransactorPlan};
 use crate::stage::{Stage, Target};
+use crate::transactor::Session;
 
 /// Within this time a healed broker has to serve everybody.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How often somebody may be fenced by requests that were under way.
+const ATTEMPTS: usize = 5;
 
 /// Time between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -51,6 +57,7 @@ impl Audit {
                 batch_records_max: 2,
                 window: 5,
                 pause_max: Duration::ZERO,
+                patience: REQUEST_TIMEOUT,
             };
             let mut producer = Producer::new(&self.stage, &target, plan, self.random.fork());
             let partitions: Vec<i32> = (0..target.partitions).collect();
@@ -61,6 +68,23 @@ impl Audit {
         for at in 0..self.stage.scenario.groups.len() {
             self.join(at).await;
         }
+        for plan in self.stage.scenario.transactors.clone() {
+            self.commit(&plan).await;
+        }
+    }
+
+    /// Somebody has to be able to commit transactions under the plan's id. What others have asked for
+    /// before they went may come in between.
+    async fn commit(&mut self, plan: &TransactorPlan) {
+        for _ in 0..ATTEMPTS {
+            let session = Session::new(&self.stage, &self.targets, plan, self.random.fork());
+            if let Some(mut session) = session
+                && session.prove().await.is_ok()
+            {
+                return;
+            }
+        }
+        self.complain(&format!("nobody can commit as {}", plan.transactional_id));
     }
 
     async fn join(&mut self, at: usize) {
@@ -112,9 +136,14 @@ impl Audit {
         self.check_topics(&connection).await;
         self.check_settings(&connection).await;
         self.check_sizes(&connection).await;
-        for target in self.everything() {
-            self.read(&connection, &target).await;
+        // From then on nobody writes, not even markers.
+        if !isolation::settle(self, &connection).await {
+            return;
         }
+        for target in self.everything() {
+            self.read(&connection, Reader::new(&self.stage, &target).with_times()).await;
+        }
+        isolation::audit(self, &connection).await;
         for plan in self.stage.scenario.groups.clone() {
             let target = &self.targets[plan.topic];
             let offsets = Offsets::new(&self.stage, target, plan.name.as_str().into());
@@ -143,12 +172,13 @@ impl Audit {
         all
     }
 
-    /// Reads a topic from its start to its end.
-    async fn read(&mut self, connection: &Connection, target: &Target) {
-        let mut reader = Reader::new(&self.stage, target).with_times();
+    /// Reads a topic from its start to its end; returns the reader if it came there.
+    async fn read(&mut self, connection: &Connection, mut reader: Reader) -> Option<Reader> {
+        let target = &reader.target().clone();
         for partition in 0..target.partitions {
             if !reader.begin(connection, partition).await {
-                return self.complain(&format!("{}-{partition} has no start", target.name));
+                self.complain(&format!("{}-{partition} has no start", target.name));
+                return None;
             }
             let start = reader.positions().get(&partition).copied().unwrap_or(0);
             let least = self.stage.history.trims(|trims| trims.confirmed(&target.name, partition));
@@ -159,7 +189,8 @@ impl Audit {
         let deadline = self.stage.env.now() + PATIENCE;
         loop {
             let Progress::Read(ends) = reader.poll(connection, MANNER).await else {
-                return self.complain(&format!("{} cannot be read", target.name));
+                self.complain(&format!("{} cannot be read", target.name));
+                return None;
             };
             let is_done = ends.len() == reader.positions().len()
                 && ends
@@ -169,12 +200,14 @@ impl Audit {
                 break;
             }
             if self.stage.env.now() >= deadline {
-                return self.complain(&format!("reading {} does not end", target.name));
+                self.complain(&format!("reading {} does not end", target.name));
+                return None;
             }
             self.stage.env.sleep(Duration::from_millis(1)).await;
         }
         (0..target.partitions).for_each(|partition| reader.end(partition));
         self.check_times(connection, target, &reader).await;
+        Some(reader)
     }
 
     /// Look-ups by time have to find what was just read, where nothing takes it meanwhile.

@@ -1,19 +1,18 @@
 //! Committing offsets of a group and fetching them back, and what the history has to know of both.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use thalweg_broker::{
     Broker, BrokerError, CommitOutcome, CommitPartition, FetchedOffset, GroupError, GroupId,
-    InstanceId, MemberId, OffsetCommit, OffsetFetch, TopicPartitions,
+    InTransaction, InstanceId, MemberId, OffsetCommit, OffsetFetch, Producer, TopicPartitions,
+    TxnOffsetCommit,
 };
 use thalweg_checker::{Commit, Event};
 use thalweg_types::{LeaderEpoch, Offset, TopicId, TopicName};
 
-use crate::connection::{Connection, session};
+use crate::connection::{Connection, REQUEST_TIMEOUT, session};
 use crate::stage::{Stage, Target};
-
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+use crate::transactor::{Weight, weigh_any};
 
 /// The offsets of one group on one topic.
 pub(crate) struct Offsets {
@@ -78,21 +77,7 @@ impl Offsets {
         who: CommitState,
         positions: &BTreeMap<i32, i64>,
     ) -> Option<Result<(), GroupError>> {
-        let items = positions.iter().map(|(partition, offset)| CommitPartition {
-            partition: *partition,
-            offset: Offset(*offset),
-            leader_epoch: LeaderEpoch::NONE,
-            metadata: None,
-        });
-        let request = OffsetCommit {
-            group_id: self.group.clone(),
-            generation: who.generation,
-            member_id: who.member_id,
-            instance_id: who.instance_id,
-            retention_ms: None,
-            reports_missing_group: true,
-            topics: vec![self.topic(items.collect())?],
-        };
+        let request = self.request(who, positions)?;
         self.note(positions, Event::Commit);
         let work = |broker: Broker| async move { broker.commit_offsets(&session(), request).await };
         let committed: Option<Committed> = connection.call(REQUEST_TIMEOUT, work).await;
@@ -111,6 +96,66 @@ impl Offsets {
                 Err(error)
             }
             Some(Ok(topics)) => self.settle(positions, topics),
+        })
+    }
+
+    /// Tells the history which offsets are about to become part of a transaction.
+    pub fn note_in_transaction(&self, transaction: u32, positions: &BTreeMap<i32, i64>) {
+        let event = |commit| Event::TxnOffset { transaction, commit };
+        self.note(positions, event);
+    }
+
+    /// Makes positions part of a transaction. What is refused may be asked for again.
+    pub async fn commit_in_transaction(
+        &self,
+        connection: &Connection,
+        transaction: &InTransaction,
+        who: Producer,
+        positions: &BTreeMap<i32, i64>,
+    ) -> Result<(), Weight> {
+        let transaction = transaction.clone();
+        let who_commits =
+            CommitState { generation: -1, member_id: MemberId::default(), instance_id: None };
+        let commit = self.request(who_commits, positions).ok_or(Weight::Wrong)?;
+        let request = TxnOffsetCommit { producer: who, commit };
+        let is_old = !transaction.implicit;
+        let group = self.group.clone();
+        let work = move |broker: Broker| async move {
+            if is_old {
+                let id = transaction.transactional_id.clone();
+                broker.add_offsets_to_transaction(&session(), id, who, group.as_str()).await?;
+            }
+            broker.commit_offsets_in_transaction(&session(), &transaction, request).await
+        };
+        let answer = connection.call(REQUEST_TIMEOUT, work).await.ok_or(Weight::Later)?;
+        let outcomes = answer.map(|topics| topics.into_iter().flat_map(|topic| topic.partitions));
+        let outcome = outcomes.and_then(|mut all| all.try_for_each(|outcome| outcome.result));
+        outcome.map_err(|error| {
+            let history = &self.stage.history;
+            history.note(format_args!("offsets of {} in a transaction: {error}", self.group));
+            let weight = weigh_any(&error);
+            if weight == Weight::Wrong {
+                history.complain(format_args!("offsets in a transaction are refused: {error}"));
+            }
+            weight
+        })
+    }
+
+    fn request(&self, who: CommitState, positions: &BTreeMap<i32, i64>) -> Option<OffsetCommit> {
+        let items = positions.iter().map(|(partition, offset)| CommitPartition {
+            partition: *partition,
+            offset: Offset(*offset),
+            leader_epoch: LeaderEpoch::NONE,
+            metadata: None,
+        });
+        Some(OffsetCommit {
+            group_id: self.group.clone(),
+            generation: who.generation,
+            member_id: who.member_id,
+            instance_id: who.instance_id,
+            retention_ms: None,
+            reports_missing_group: true,
+            topics: vec![self.topic(items.collect())?],
         })
     }
 

@@ -8,16 +8,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thalweg_broker::{Broker, Session};
-use thalweg_env::Env;
 use thalweg_env::simulated::SimWorld;
+use thalweg_env::{Env, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that may be on their way on one connection.
 const PIPELINE_MAX: usize = 16;
 
+/// How long clients wait for one answer, if nothing else is said.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Who the clients are, to the broker.
 pub(crate) fn session() -> Session {
     Session::anonymous("sim", Ipv4Addr::LOCALHOST.into(), "PLAINTEXT")
+}
+
+/// When nothing arrives, neither there nor here.
+#[derive(Clone, Copy)]
+struct Silence {
+    until: Instant,
+    /// How many there have been.
+    count: u64,
 }
 
 /// Where clients look for the broker. Cheap to clone.
@@ -29,6 +40,7 @@ struct Inner {
     world: SimWorld,
     random: Mutex<fastrand::Rng>,
     broker: Mutex<Option<Broker>>,
+    silence: Mutex<Silence>,
 }
 
 impl Address {
@@ -39,12 +51,35 @@ impl Address {
             world: world.clone(),
             random: Mutex::new(world.fork_random()),
             broker: Mutex::default(),
+            silence: Mutex::new(Silence { until: env.now(), count: 0 }),
         }))
     }
 
     /// `broker` answers from now on, or nobody.
     pub fn set(&self, broker: Option<Broker>) {
         *self.0.broker.lock().unwrap_or_else(PoisonError::into_inner) = broker;
+    }
+
+    /// Nothing arrives for a while: the process is paused, or the network gone.
+    pub fn silence(&self, duration: Duration) {
+        let until = self.0.env.now() + duration;
+        let mut silence = self.0.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        *silence = Silence { until, count: silence.count + 1 };
+    }
+
+    fn current_silence(&self) -> Silence {
+        *self.0.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something can arrive.
+    async fn passable(&self) {
+        loop {
+            let Silence { until, .. } = self.current_silence();
+            if self.0.env.now() >= until {
+                return;
+            }
+            self.0.env.sleep_until(until).await;
+        }
     }
 
     /// A connection, if somebody answers.
@@ -55,8 +90,9 @@ impl Address {
         }
         let random = self.0.random.lock().unwrap_or_else(PoisonError::into_inner).fork();
         let (requests, queue) = mpsc::channel(PIPELINE_MAX);
-        broker.env().spawn("connection", serve(broker.clone(), queue, random));
-        Some(Connection { requests, world: self.0.world.clone(), env: self.0.env.clone() })
+        broker.env().spawn("connection", serve(broker.clone(), self.clone(), queue, random));
+        let silences = self.current_silence().count;
+        Some(Connection { requests, address: self.clone(), silences })
     }
 
     /// A connection, tried for until `patience` is over.
@@ -78,9 +114,15 @@ type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Request = Box<dyn FnOnce(Broker) -> Work + Send>;
 
 /// The broker's end of a connection: a task of its incarnation, one request after the other.
-async fn serve(broker: Broker, mut requests: mpsc::Receiver<Request>, mut random: fastrand::Rng) {
+async fn serve(
+    broker: Broker,
+    address: Address,
+    mut requests: mpsc::Receiver<Request>,
+    mut random: fastrand::Rng,
+) {
     while let Some(request) = requests.recv().await {
         travel(broker.env(), &mut random).await;
+        address.passable().await;
         request(broker.clone()).await;
     }
 }
@@ -98,8 +140,9 @@ async fn travel(env: &Env, random: &mut fastrand::Rng) {
 /// A client's end of a connection. When it is dropped, requests that were sent still arrive.
 pub(crate) struct Connection {
     requests: mpsc::Sender<Request>,
-    world: SimWorld,
-    env: Env,
+    address: Address,
+    /// Silences before it began.
+    silences: u64,
 }
 
 /// What a request answers to.
@@ -130,7 +173,7 @@ impl Connection {
         W: Future<Output = ()> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let reply_to = ReplyTo { reply, world: self.world.clone() };
+        let reply_to = ReplyTo { reply, world: self.address.0.world.clone() };
         let request: Request = Box::new(move |broker| Box::pin(work(broker, reply_to)));
         // If the connection is broken, the reply says so.
         let _ = self.requests.send(request).await;
@@ -139,7 +182,14 @@ impl Connection {
 
     /// Waits for a reply; `None` if the connection broke or `patience` is over.
     pub async fn receive<T>(&self, reply: Reply<T>, patience: Duration) -> Option<T> {
-        self.env.timeout(patience, reply.0).await.ok()?.ok()
+        let arrives = async {
+            let answer = reply.0.await.ok();
+            self.address.passable().await;
+            // What is held up dies with the connection.
+            let was_silent = self.address.current_silence().count != self.silences;
+            answer.filter(|_| !was_silent || !self.requests.is_closed())
+        };
+        self.address.0.env.timeout(patience, arrives).await.ok()?
     }
 
     /// A request and its answer.

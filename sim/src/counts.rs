@@ -8,10 +8,8 @@ use thalweg_broker::Broker;
 use thalweg_checker::Report;
 use thalweg_env::simulated::DiskStats;
 
-use crate::ledger::AdminCounts;
-
 /// What a campaign must have met at least once to prove anything.
-pub const REQUIRED: [&str; 23] = [
+pub const REQUIRED: [&str; 30] = [
     "kills",
     "power cuts",
     "clean stops",
@@ -35,6 +33,13 @@ pub const REQUIRED: [&str; 23] = [
     "retries recognised",
     "group generations",
     "commits",
+    "pauses",
+    "transactions committed",
+    "transactions aborted",
+    "transactions abandoned",
+    "producers fenced",
+    "late markers refused",
+    "records copied",
 ];
 
 /// Named numbers.
@@ -99,19 +104,16 @@ impl Counts {
         }
     }
 
-    pub(crate) fn add_admin(&mut self, admin: AdminCounts) {
-        self.add("topics created", admin.topics_created);
-        self.add("topic deletions", admin.topics_deleted);
-        self.add("setting changes", admin.configs_changed);
-        self.add("record deletions", admin.records_deleted);
-    }
-
     pub(crate) fn add_history(&mut self, report: &Report) {
         self.add("events", report.events);
         self.add("records sent", report.sent);
         self.add("records acknowledged", report.acked);
         self.add("records read", report.reads);
         self.add("commits", report.commits);
+        self.add("transactions committed", report.committed);
+        self.add("transactions aborted", report.aborted);
+        self.add("interleaved writes", report.interleaved);
+        self.add("circles of writes", report.write_cycles);
     }
 }
 

@@ -10,7 +10,7 @@ use thalweg_broker::{
 };
 
 use crate::commits::{CommitState, Offsets};
-use crate::connection::{Connection, session};
+use crate::connection::{Connection, REQUEST_TIMEOUT, session};
 use crate::reader::{Manner, Progress, Reader};
 use crate::scenario::GroupPlan;
 use crate::stage::{Stage, Target};
@@ -18,10 +18,7 @@ use crate::stage::{Stage, Target};
 const SESSION_TIMEOUT: Duration = Duration::from_secs(4);
 const REBALANCE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a member waits for an answer that takes no rebalance.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long it waits for one that does.
+/// How long a member waits for an answer that takes a rebalance.
 const REBALANCE_PATIENCE: Duration = Duration::from_secs(12);
 
 /// A member, in one life of its process.

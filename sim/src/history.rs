@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use thalweg_checker::{Checker, Event, Report, write_line};
+use thalweg_checker::{Checker, Commit, Event, Report, write_line};
 use thalweg_env::{Env, Instant};
 
 use crate::trims::Trims;
@@ -27,11 +27,17 @@ struct Inner {
     tells: bool,
     complaints: Vec<String>,
     /// Counts the events about each committed offset.
-    commits: BTreeMap<(String, String, i32), u64>,
+    commits: BTreeMap<CommitKey, u64>,
     trims: Trims,
+    /// What the end of each open transaction will change: the committed offsets that it has.
+    offsets: BTreeMap<u32, Vec<CommitKey>>,
     producers: u32,
     consumers: u32,
+    transactions: u32,
 }
+
+/// Group, topic and partition.
+type CommitKey = (String, String, i32);
 
 /// What a run comes to.
 #[derive(Clone, Debug)]
@@ -56,8 +62,10 @@ impl History {
             complaints: Vec::new(),
             commits: BTreeMap::new(),
             trims: Trims::default(),
+            offsets: BTreeMap::new(),
             producers: 0,
             consumers: 0,
+            transactions: 0,
         })))
     }
 
@@ -73,6 +81,13 @@ impl History {
         let mut inner = self.inner();
         inner.consumers += 1;
         inner.consumers
+    }
+
+    /// A number that no transaction has had.
+    pub fn new_transaction(&self) -> u32 {
+        let mut inner = self.inner();
+        inner.transactions += 1;
+        inner.transactions
     }
 
     /// Notes an event.
@@ -166,14 +181,7 @@ impl Inner {
             let _ = write_line(&mut line, event);
             self.tell(&String::from_utf8_lossy(line.trim_ascii_end()));
         }
-        if let Event::Commit(commit)
-        | Event::CommitAcked(commit)
-        | Event::CommitFailed(commit)
-        | Event::CommitUnknown(commit) = event
-        {
-            let key = (commit.group.to_string(), commit.topic.to_string(), commit.partition);
-            *self.commits.entry(key).or_default() += 1;
-        }
+        self.count_commits(event);
         let before = self.checker.report().verdicts.len();
         if let Err(error) = self.checker.observe(event) {
             self.complaints.push(format!("the history does not fit together: {error}"));
@@ -182,6 +190,31 @@ impl Inner {
         let told: Vec<String> = verdicts.map(|verdict| format!("VERDICT {verdict}")).collect();
         for verdict in &told {
             self.note(verdict);
+        }
+    }
+
+    fn count_commits(&mut self, event: &Event<'_>) {
+        let key = |commit: &Commit<'_>| {
+            (commit.group.to_string(), commit.topic.to_string(), commit.partition)
+        };
+        let concerned = match event {
+            Event::Commit(commit)
+            | Event::CommitAcked(commit)
+            | Event::CommitFailed(commit)
+            | Event::CommitUnknown(commit) => vec![key(commit)],
+            Event::TxnOffset { transaction, commit } => {
+                self.offsets.entry(*transaction).or_default().push(key(commit));
+                return;
+            }
+            Event::TxnCommit { transaction }
+            | Event::TxnCommitted { transaction }
+            | Event::TxnAborted { transaction } => {
+                self.offsets.get(transaction).cloned().unwrap_or_default()
+            }
+            _ => return,
+        };
+        for key in concerned {
+            *self.commits.entry(key).or_default() += 1;
         }
     }
 

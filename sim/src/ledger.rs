@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thalweg_types::{ProducerId, TopicId};
 
+use crate::counts::Counts;
+
 /// Facts that the broker has confirmed, or may have taken. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Ledger(Arc<Mutex<Inner>>);
@@ -14,7 +16,9 @@ struct Inner {
     producer_ids: BTreeSet<ProducerId>,
     topics: BTreeMap<String, Presence>,
     configs: BTreeMap<(String, String), BTreeSet<String>>,
-    counts: AdminCounts,
+    counts: Counts,
+    /// Producer ids whose transactions each have an epoch of their own.
+    bumping: BTreeSet<ProducerId>,
 }
 
 /// Whether a topic is there.
@@ -26,15 +30,6 @@ pub(crate) enum Presence {
     Gone,
     /// The last change of it was never confirmed.
     Unclear,
-}
-
-/// How often administrators were obeyed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct AdminCounts {
-    pub topics_created: u64,
-    pub topics_deleted: u64,
-    pub configs_changed: u64,
-    pub records_deleted: u64,
 }
 
 impl Ledger {
@@ -79,14 +74,24 @@ impl Ledger {
         known.map(|((topic, name), values)| (topic.clone(), name.clone(), values.clone())).collect()
     }
 
-    /// Counts something.
-    pub fn count(&self, count: impl FnOnce(&mut AdminCounts)) {
-        count(&mut self.inner().counts);
+    /// Markers of this producer have a greater epoch than what they end (KIP-890).
+    pub fn bumps(&self, id: ProducerId) {
+        self.inner().bumping.insert(id);
+    }
+
+    /// Whether they have.
+    pub fn is_bumping(&self, id: ProducerId) -> bool {
+        self.inner().bumping.contains(&id)
+    }
+
+    /// Counts something that clients were told.
+    pub fn count(&self, what: &'static str) {
+        self.inner().counts.add(what, 1);
     }
 
     /// What was counted.
-    pub fn counts(&self) -> AdminCounts {
-        self.inner().counts
+    pub fn counts(&self) -> Counts {
+        self.inner().counts.clone()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -3,14 +3,17 @@
 //! One seed decides everything: settings, clients, the clock, the disk, and what befalls the broker.
 //! What the clients see goes to the history checker, and the same seed gives the same trace.
 
+mod aborted;
 mod admin;
 mod audit;
 mod campaign;
+mod chain;
 mod commits;
 mod connection;
 mod counts;
 mod group;
 mod history;
+mod late_marker;
 mod ledger;
 mod nemesis;
 mod panics;
@@ -26,6 +29,7 @@ mod stage;
 mod tests;
 mod times;
 mod topics;
+mod transactor;
 mod trims;
 
 pub use campaign::{Campaign, Failure, Findings};

@@ -231,13 +231,22 @@ impl Nemesis {
 
     /// One trouble, perhaps.
     async fn trouble(&mut self) {
-        match self.random.u8(..6) {
+        match self.random.u8(..7) {
             0 if self.faults().wall_jumps => self.jump(),
             1 if self.faults().disk_errors => self.fail_once(),
             2 if self.faults().disk_errors => self.fail_for_a_while().await,
             3 if self.faults().disk_errors => self.fill_disk().await,
+            4 => self.pause(),
             _ => {}
         }
+    }
+
+    /// Clients hear nothing for a while, and are not heard. What is under way goes on.
+    fn pause(&mut self) {
+        let pause = Duration::from_millis(self.random.u64(200..6000));
+        self.stage.history.note(format_args!("nemesis: silence for {pause:?}"));
+        self.stage.address.silence(pause);
+        self.counts.add("pauses", 1);
     }
 
     fn jump(&mut self) {
@@ -334,6 +343,7 @@ impl Nemesis {
     fn clear(&mut self) {
         self.world.disk().clear_faults();
         self.world.disk().set_capacity(CAPACITY);
+        self.stage.address.silence(Duration::ZERO);
         self.has_faults = false;
     }
 }

@@ -7,6 +7,32 @@ use thalweg_records::{Header, Record};
 /// The header that names the record. Tombstones have nothing else.
 const VALUE_HEADER: &[u8] = b"v";
 
+/// The header that names what a copy was made of.
+const SOURCE_HEADER: &[u8] = b"s";
+
+/// A record by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Source {
+    pub partition: i32,
+    pub offset: i64,
+}
+
+impl Source {
+    /// The header that says that a record is a copy of this one.
+    pub fn header(self) -> Header {
+        let bytes = [&self.partition.to_be_bytes()[..], &self.offset.to_be_bytes()].concat();
+        Header { key: Bytes::from_static(SOURCE_HEADER), value: Some(bytes.into()) }
+    }
+
+    /// What `record` is a copy of, if it is one.
+    pub fn of(record: &Record) -> Option<Self> {
+        let header = record.headers.iter().find(|header| header.key == SOURCE_HEADER)?;
+        let (partition, offset) = header.value.as_ref()?.split_first_chunk::<4>()?;
+        let offset = offset.try_into().ok()?;
+        Some(Self { partition: i32::from_be_bytes(*partition), offset: i64::from_be_bytes(offset) })
+    }
+}
+
 /// The header that says which record this is.
 pub(crate) fn header(value: Value) -> Header {
     let mut bytes = [0; 8];

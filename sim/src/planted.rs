@@ -4,25 +4,13 @@ use thalweg_log::planted::{Bug, plant};
 
 use crate::campaign::{Campaign, Failure};
 
-/// All bugs that can be planted.
-const BUGS: [Bug; 8] = [
-    Bug::AckBeforeFlush,
-    Bug::ReuseOffset,
-    Bug::SkipChecksum,
-    Bug::ForgetSequence,
-    Bug::CheckpointTooEarly,
-    Bug::TrustTornTail,
-    Bug::IgnoreFlushError,
-    Bug::RemoveBeforeCheckpoint,
-];
-
 /// Plants one bug after the other and runs `campaign` until a seed finds it. Tells each outcome.
 pub fn hunt(campaign: &Campaign, mut tell: impl FnMut(Bug, Option<&Failure>)) {
     let campaign = Campaign { first_only: true, again: 0, ..campaign.clone() };
-    for bug in BUGS {
-        plant(Some(bug));
+    for bug in Bug::ALL {
+        plant(Some(*bug));
         let findings = campaign.run(|_, _| {});
         plant(None);
-        tell(bug, findings.failures.first());
+        tell(*bug, findings.failures.first());
     }
 }

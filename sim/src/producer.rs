@@ -5,22 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use thalweg_broker::{AppendOptions, Broker, BrokerError, ProducerError};
+use thalweg_broker::{AppendOptions, Broker, BrokerError, InTransaction, ProducerError};
 use thalweg_checker::{Event, Value};
 use thalweg_env::Instant;
 use thalweg_records::BatchBuilder;
 use thalweg_types::{ProducerEpoch, ProducerId, Sequence, Timestamp};
 
-use crate::connection::{Connection, Reply, ReplyTo, session};
-use crate::payload;
+use crate::connection::{Connection, REQUEST_TIMEOUT, Reply, ReplyTo, session};
+use crate::payload::{self, Source};
 use crate::scenario::{BODY_MAX, Kind, ProducerPlan};
 use crate::stage::{Stage, Target};
+use crate::transactor::{Weight, weigh_any};
 
 /// Keys of a compacted topic.
 const KEYS: u64 = 12;
-
-/// How long a client waits for one answer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long it waits before it sends again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -49,11 +47,20 @@ pub(crate) struct Producer {
     random: fastrand::Rng,
     number: u32,
     records: u32,
-    id: Option<ProducerId>,
+    identity: Option<Identity>,
     sequences: BTreeMap<i32, Sequence>,
     /// Partitions that have acknowledged their first batch: they know the producer from its beginning.
     known_in: BTreeSet<i32>,
     connection: Option<Connection>,
+}
+
+/// Who a producer is to the broker.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub id: ProducerId,
+    pub epoch: ProducerEpoch,
+    /// What its batches are part of.
+    pub transaction: Option<InTransaction>,
 }
 
 /// A batch on its way.
@@ -92,11 +99,27 @@ impl Producer {
             random,
             number: stage.history.new_producer(),
             records: 0,
-            id: None,
+            identity: None,
             sequences: BTreeMap::new(),
             known_in: BTreeSet::new(),
             connection: None,
         }
+    }
+
+    /// Its number in the history.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Goes on as somebody who has sent nothing yet.
+    pub fn become_another(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+        self.sequences.clear();
+        self.known_in.clear();
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.transaction.is_some())
     }
 
     async fn run(&mut self) {
@@ -118,16 +141,42 @@ impl Producer {
     /// Sends a batch to each of `partitions`, and sees them through.
     pub async fn send(&mut self, partitions: &[i32], patience: Duration) -> Result<(), GivenUp> {
         let deadline = self.stage.env.now() + patience;
-        while self.plan.idempotent && self.id.is_none() {
-            self.id = self.new_id().await;
-            if self.id.is_none() && self.stage.env.now() >= deadline {
+        while self.plan.idempotent && self.identity.is_none() {
+            self.identity = self.new_id().await;
+            if self.identity.is_none() && self.stage.env.now() >= deadline {
                 return Err(GivenUp);
             }
         }
         let mut open = Vec::with_capacity(partitions.len());
         for partition in partitions {
-            open.push(self.batch(*partition));
+            let count = self.random.usize(1..=self.plan.batch_records_max);
+            open.push(self.batch(*partition, &vec![None; count]));
         }
+        self.see_through(open, deadline).await
+    }
+
+    /// Sends copies to each of the partitions, and sees them through.
+    pub async fn send_copies(
+        &mut self,
+        portions: &BTreeMap<i32, Vec<Source>>,
+        patience: Duration,
+    ) -> Result<(), GivenUp> {
+        let deadline = self.stage.env.now() + patience;
+        let mut open = Vec::new();
+        for (partition, sources) in portions {
+            let sources: Vec<_> = sources.iter().copied().map(Some).collect();
+            for sources in sources.chunks(self.plan.batch_records_max) {
+                open.push(self.batch(*partition, sources));
+            }
+        }
+        self.see_through(open, deadline).await
+    }
+
+    async fn see_through(
+        &mut self,
+        mut open: Vec<Batch>,
+        deadline: Instant,
+    ) -> Result<(), GivenUp> {
         let outcome = loop {
             match self.attempt(&mut open).await {
                 Ok(()) if open.is_empty() => return Ok(()),
@@ -141,7 +190,7 @@ impl Producer {
         outcome
     }
 
-    async fn new_id(&mut self) -> Option<ProducerId> {
+    async fn new_id(&mut self) -> Option<Identity> {
         let connection = self.connection().await?;
         let work = |broker: Broker| async move { broker.allocate_producer_id(&session()).await };
         let answer = connection.call(REQUEST_TIMEOUT, work).await;
@@ -153,7 +202,7 @@ impl Producer {
         if !self.stage.ledger.is_new_producer_id(id) {
             self.stage.history.complain(format_args!("producer id {id} was given out twice"));
         }
-        Some(id)
+        Some(Identity { id, epoch: ProducerEpoch(0), transaction: None })
     }
 
     async fn connection(&mut self) -> Option<&Connection> {
@@ -163,18 +212,21 @@ impl Producer {
         self.connection.as_ref()
     }
 
-    /// Makes a batch and tells the history of its records.
-    fn batch(&mut self, partition: i32) -> Batch {
-        let count = self.random.usize(1..=self.plan.batch_records_max);
+    /// Makes a batch of a record for each of `sources` and tells the history of them.
+    fn batch(&mut self, partition: i32, sources: &[Option<Source>]) -> Batch {
         let mut builder = BatchBuilder::new().codec(self.plan.codec);
         let mut is_first = false;
-        if let Some(id) = self.id {
+        if let Some(Identity { id, epoch, transaction }) = &self.identity {
             let next = self.sequences.entry(partition).or_insert(Sequence(0));
             is_first = *next == Sequence(0);
-            builder = builder.producer(id, ProducerEpoch(0), *next);
-            *next = next.plus(count as i32);
+            builder = builder.producer(*id, *epoch, *next);
+            *next = next.plus(sources.len() as i32);
+            if transaction.is_some() {
+                builder = builder.transactional();
+            }
         }
-        let values: Vec<Value> = (0..count).map(|_| self.record(partition, &mut builder)).collect();
+        let records = sources.iter().map(|source| self.record(partition, *source, &mut builder));
+        let values: Vec<Value> = records.collect();
         let bytes = match builder.build() {
             Ok(batch) => BytesMut::from(batch.as_bytes()),
             Err(error) => {
@@ -186,7 +238,12 @@ impl Producer {
         Batch { partition, is_first, values, bytes, made, attempts: 0, is_unclear: false }
     }
 
-    fn record(&mut self, partition: i32, builder: &mut BatchBuilder) -> Value {
+    fn record(
+        &mut self,
+        partition: i32,
+        source: Option<Source>,
+        builder: &mut BatchBuilder,
+    ) -> Value {
         let value = Value { producer: self.number, number: self.records };
         self.records += 1;
         let key = (self.target.kind == Kind::Compacted).then(|| self.random.u64(..KEYS));
@@ -200,11 +257,13 @@ impl Producer {
             partition,
         });
         let body = (!tombstone).then(|| payload::body(value, BODY_MAX));
+        let headers = [Some(payload::header(value)), source.map(Source::header)];
+        let headers: Vec<_> = headers.into_iter().flatten().collect();
         builder.push(
             Timestamp(self.stage.wall_ms()),
             key.map(u64::to_be_bytes).as_ref().map(|key| &key[..]),
             body.as_deref(),
-            &[payload::header(value)],
+            &headers,
         );
         value
     }
@@ -224,7 +283,7 @@ impl Producer {
         let mut is_whole = true;
         let mut outcome = Ok(());
         for (mut batch, reply) in std::mem::take(open).into_iter().zip(replies) {
-            let answer = connection.receive(reply, REQUEST_TIMEOUT).await;
+            let answer = connection.receive(reply, self.plan.patience).await;
             is_whole &= answer.is_some();
             match self.judge(&mut batch, answer, &left) {
                 Ok(true) => {}
@@ -252,8 +311,10 @@ impl Producer {
     async fn dispatch(&self, connection: &Connection, batch: &Batch) -> Reply<Answer> {
         let (target, partition) = (self.target.clone(), batch.partition);
         let bytes = batch.bytes.clone();
+        let transaction = self.identity.as_ref().and_then(|known| known.transaction.clone());
+        let options = AppendOptions { transaction, ..AppendOptions::default() };
         let work = move |broker: Broker, reply_to: ReplyTo<Answer>| async move {
-            append(&broker, &target, partition, bytes, reply_to).await;
+            append(&broker, &target, partition, (bytes, options), reply_to).await;
         };
         connection.send(work).await
     }
@@ -318,6 +379,9 @@ impl Producer {
             {
                 Err(GivenUp)
             }
+            error if self.is_transactional() && weigh_any(error) != Weight::Wrong => {
+                if weigh_any(error) == Weight::Later { Ok(()) } else { Err(GivenUp) }
+            }
             _ => {
                 let (producer, topic) = (self.number, &self.target.name);
                 history.complain(format_args!("producer {producer} of {topic} is told: {error}"));
@@ -352,10 +416,9 @@ async fn append(
     broker: &Broker,
     target: &Target,
     partition: i32,
-    bytes: BytesMut,
+    (bytes, options): (BytesMut, AppendOptions),
     reply_to: ReplyTo<Answer>,
 ) {
-    let options = AppendOptions::default();
     match broker.append(&session(), target.key(), partition, bytes, &options).await {
         Err(error) => reply_to.send(Answer::Refused(error)),
         Ok(appended) => {

@@ -5,20 +5,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use thalweg_broker::{
-    Broker, BrokerError, FetchPartition, FetchRequest, Isolation, ListOffset, OffsetSpec,
+    AbortedTransaction, Broker, BrokerError, FetchPartition, FetchRequest, Isolation, ListOffset,
+    OffsetSpec,
 };
 use thalweg_checker::Event;
 use thalweg_records::{Batch, BatchReader, RecordsError};
-use thalweg_types::{LeaderEpoch, Offset};
+use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 
-use crate::connection::{Connection, session};
-use crate::payload;
+use crate::aborted::Aborted;
+use crate::connection::{Connection, REQUEST_TIMEOUT, session};
+use crate::payload::{self, Source};
 use crate::scenario::BODY_MAX;
 use crate::stage::{Stage, Target};
 use crate::times::Times;
-
-/// How long a client waits for one answer, beyond what it told the broker to wait.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Bytes that a batch may decompress to.
 const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -28,9 +27,22 @@ pub(crate) struct Reader {
     stage: Stage,
     target: Target,
     number: u32,
+    isolation: Isolation,
     positions: BTreeMap<i32, i64>,
+    /// The epochs of the transactional producers of each partition, as their records say.
+    epochs: BTreeMap<(i32, ProducerId), ProducerEpoch>,
     /// What it read, if somebody wants to know.
     times: Option<Times>,
+    /// Which records it read, if somebody wants to know.
+    taken: Option<Vec<Taken>>,
+}
+
+/// A record that was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub place: Source,
+    /// What it is a copy of.
+    pub source: Option<Source>,
 }
 
 /// How a fetch is made.
@@ -53,13 +65,15 @@ impl Manner {
 /// What one partition gave.
 struct Portion {
     parts: Vec<Bytes>,
-    high_watermark: i64,
+    /// How far the reader may read.
+    end: i64,
     log_start: i64,
+    aborted: Vec<AbortedTransaction>,
 }
 
 /// A partition that was read as far as it goes, or why not.
 pub(crate) enum Progress {
-    /// Something came, or nothing in time. The high watermark of each partition, by number.
+    /// Something came, or nothing in time. The end of each partition as the reader sees it, by number.
     Read(BTreeMap<i32, i64>),
     /// The connection broke.
     Broken,
@@ -73,9 +87,38 @@ impl Reader {
             stage: stage.clone(),
             target: target.clone(),
             number: stage.history.new_consumer(),
+            isolation: Isolation::ReadUncommitted,
             positions: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             times: None,
+            taken: None,
         }
+    }
+
+    /// The same, and it reads what is committed only.
+    pub fn committed(self) -> Self {
+        self.stage.history.add(&Event::ReadCommitted { consumer: self.number });
+        Self { isolation: Isolation::ReadCommitted, ..self }
+    }
+
+    /// The same, and it remembers which records it reads.
+    pub fn taking(self) -> Self {
+        Self { taken: Some(Vec::new()), ..self }
+    }
+
+    /// The records since the last question.
+    pub fn take_taken(&mut self) -> Vec<Taken> {
+        self.taken.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// The topic that it reads.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Its number in the history.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// The same, and it remembers the timestamps of what it reads.
@@ -91,6 +134,7 @@ impl Reader {
     /// Goes on at `offset` in a partition.
     pub fn seek(&mut self, partition: i32, offset: i64) {
         self.positions.insert(partition, offset);
+        self.epochs.retain(|(known, _), _| *known != partition);
         self.stage.history.add(&Event::Seek {
             consumer: self.number,
             topic: (&*self.target.name).into(),
@@ -131,13 +175,13 @@ impl Reader {
         partition: i32,
         spec: OffsetSpec,
     ) -> Option<Result<i64, BrokerError>> {
-        let target = self.target.clone();
+        let (target, isolation) = (self.target.clone(), self.isolation);
         let work = move |broker: Broker| async move {
             let asked = ListOffset {
                 topic: target.key(),
                 partition,
                 spec,
-                isolation: Isolation::ReadUncommitted,
+                isolation,
                 current_leader_epoch: LeaderEpoch::NONE,
             };
             broker.list_offset(&session(), asked).await.map(|found| found.offset.0)
@@ -148,16 +192,17 @@ impl Reader {
     /// Fetches once from all partitions.
     pub async fn poll(&mut self, connection: &Connection, manner: Manner) -> Progress {
         let asked: Vec<(i32, i64)> = self.positions.iter().map(|(p, at)| (*p, *at)).collect();
-        let (target, wanted) = (self.target.clone(), asked.clone());
-        let work =
-            move |broker: Broker| async move { fetch(&broker, &target, &wanted, manner).await };
+        let (target, wanted, isolation) = (self.target.clone(), asked.clone(), self.isolation);
+        let work = move |broker: Broker| async move {
+            fetch(&broker, &target, &wanted, manner, isolation).await
+        };
         let patience = REQUEST_TIMEOUT + manner.wait_max;
         let Some(answers) = connection.call(patience, work).await else { return Progress::Broken };
         let mut ends = BTreeMap::new();
         for ((partition, _), answer) in asked.into_iter().zip(answers) {
             match answer {
                 Ok(portion) => {
-                    ends.insert(partition, portion.high_watermark);
+                    ends.insert(partition, portion.end);
                     self.take(partition, portion);
                 }
                 Err(error) if self.is_gone(&error) => return Progress::Gone,
@@ -196,25 +241,64 @@ impl Reader {
 
     fn take(&mut self, partition: i32, portion: Portion) {
         self.stage.history.log_start(&self.target.name, partition, portion.log_start);
+        let mut aborted = Aborted::new(portion.aborted);
         for part in portion.parts {
             for batch in BatchReader::new(part) {
-                if let Err(error) = batch.and_then(|batch| self.take_batch(partition, &batch)) {
+                let taken =
+                    batch.and_then(|batch| self.take_batch(partition, &batch, &mut aborted));
+                if let Err(error) = taken {
                     let topic = &self.target.name;
                     self.stage.history.complain(format_args!("{topic}-{partition} has: {error}"));
                 }
             }
         }
         let position = self.positions.get(&partition).copied().unwrap_or(0);
-        if position > portion.high_watermark {
+        if position > portion.end {
             self.stage.history.complain(format_args!(
-                "{}-{partition} served {position} beyond its high watermark {}",
-                self.target.name, portion.high_watermark
+                "{}-{partition} served {position} beyond {} to a reader of {:?}",
+                self.target.name, portion.end, self.isolation
             ));
         }
     }
 
-    fn take_batch(&mut self, partition: i32, batch: &Batch) -> Result<(), RecordsError> {
+    fn take_batch(
+        &mut self,
+        partition: i32,
+        batch: &Batch,
+        aborted: &mut Aborted,
+    ) -> Result<(), RecordsError> {
         batch.verify_crc()?;
+        let is_shown = aborted.shows(batch)?;
+        self.check_epochs(partition, batch);
+        if is_shown {
+            self.take_records(partition, batch)?;
+        }
+        let position = self.positions.entry(partition).or_default();
+        *position = batch.next_offset().0.max(*position);
+        Ok(())
+    }
+
+    /// Markers fence: those of clients that know KIP-890 also what they end.
+    fn check_epochs(&mut self, partition: i32, batch: &Batch) {
+        let header = batch.header();
+        if !header.attributes.is_transactional() {
+            return;
+        }
+        let (id, epoch) = (header.producer_id, header.producer_epoch);
+        let is_control = header.attributes.is_control();
+        let before = self.epochs.insert((partition, id), epoch);
+        let fences = is_control && self.stage.ledger.is_bumping(id);
+        if before.is_some_and(|before| epoch < before || fences && epoch == before) {
+            self.stage.history.complain(format_args!(
+                "{}-{partition} has {} of epoch {epoch} behind records of {before:?}",
+                self.target.name,
+                if is_control { "a marker" } else { "a batch" }
+            ));
+        }
+    }
+
+    fn take_records(&mut self, partition: i32, batch: &Batch) -> Result<(), RecordsError> {
+        let is_control = batch.header().attributes.is_control();
         for record in batch.records(BATCH_BYTES_MAX)? {
             let record = record?;
             let offset = record.offset.0;
@@ -224,6 +308,13 @@ impl Reader {
             self.positions.insert(partition, offset + 1);
             if let Some(times) = &mut self.times {
                 times.note(partition, offset, record.timestamp);
+            }
+            if is_control {
+                continue;
+            }
+            if let Some(taken) = &mut self.taken {
+                let place = Source { partition, offset };
+                taken.push(Taken { place, source: Source::of(&record) });
             }
             match payload::identify(&record, BODY_MAX) {
                 Ok(value) => self.stage.history.add(&Event::Read {
@@ -240,8 +331,6 @@ impl Reader {
                 }
             }
         }
-        let position = self.positions.entry(partition).or_default();
-        *position = batch.next_offset().0.max(*position);
         Ok(())
     }
 }
@@ -251,6 +340,7 @@ async fn fetch(
     target: &Target,
     wanted: &[(i32, i64)],
     manner: Manner,
+    isolation: Isolation,
 ) -> Vec<Result<Portion, BrokerError>> {
     let partitions = wanted.iter().map(|(partition, offset)| FetchPartition {
         topic: target.key(),
@@ -265,13 +355,17 @@ async fn fetch(
         bytes_min: 1,
         bytes_max: manner.bytes_max,
         wait_max: manner.wait_max,
-        isolation: Isolation::ReadUncommitted,
+        isolation,
     };
     let response = broker.fetch(&session(), &request).await;
     let portion = |fetched: thalweg_broker::Fetched| Portion {
         parts: fetched.records.parts,
-        high_watermark: fetched.high_watermark.0,
+        end: match isolation {
+            Isolation::ReadUncommitted => fetched.high_watermark.0,
+            Isolation::ReadCommitted => fetched.last_stable_offset.0,
+        },
         log_start: fetched.log_start.0,
+        aborted: fetched.aborted,
     };
     response.partitions.into_iter().map(|fetched| fetched.map(portion)).collect()
 }
@@ -279,13 +373,17 @@ async fn fetch(
 /// Follows a topic until the stage's end: after a broken connection from where it stood, sometimes
 /// from the beginning again.
 pub(crate) async fn follow(stage: Stage, target: Target, mut random: fastrand::Rng) {
-    let mut reader = Reader::new(&stage, &target);
+    let new = |random: &mut fastrand::Rng| {
+        let reader = Reader::new(&stage, &target);
+        if random.bool() { reader.committed() } else { reader }
+    };
+    let mut reader = new(&mut random);
     while !stage.stop.started() {
         if let Some(connection) = stage.address.connect_within(REQUEST_TIMEOUT).await {
             reader.follow_on(&connection, &mut random).await;
         }
         if random.u8(..8) == 0 {
-            reader = Reader::new(&stage, &target);
+            reader = new(&mut random);
         }
         if !stage.pause(Duration::from_millis(100)).await {
             return;

@@ -23,6 +23,7 @@ use crate::reader::follow;
 use crate::scenario::{Scenario, TopicPlan};
 use crate::stage::{Stage, Target};
 use crate::topics::{self, Outcome};
+use crate::transactor::transact;
 
 /// No run takes longer than this: one that does hangs.
 const PATIENCE: Duration = Duration::from_hours(1);
@@ -87,7 +88,7 @@ fn finish(seed: u64, stage: &Stage, world: &SimWorld, mut counts: Counts) -> Run
     counts.add("simulated seconds", simulated.as_secs());
     counts.add("retention trims", stage.history.trims(|trims| trims.by_retention()));
     counts.add_disk(&world.disk().stats());
-    counts.add_admin(stage.ledger.counts());
+    counts.merge(&stage.ledger.counts());
     counts.add_history(&judgement.report);
     Run { seed, judgement, counts, simulated }
 }
@@ -141,6 +142,12 @@ fn actors(stage: &Stage, world: &SimWorld, targets: &[Target]) -> JoinSet<()> {
             let target = targets[plan.topic].clone();
             let member = belong(stage.clone(), target, plan.clone(), at, world.fork_random());
             start(&mut actors, member);
+        }
+    }
+    for plan in &scenario.transactors {
+        for _ in 0..plan.clients {
+            let (targets, random) = (targets.to_vec(), world.fork_random());
+            start(&mut actors, transact(stage.clone(), targets, plan.clone(), random));
         }
     }
     start(&mut actors, administer(stage.clone(), targets.to_vec(), world.fork_random()));

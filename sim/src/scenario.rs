@@ -5,6 +5,8 @@ use std::time::Duration;
 use thalweg_broker::BrokerOptions;
 use thalweg_records::Compression;
 
+use crate::connection::REQUEST_TIMEOUT;
+
 /// The data directory on the simulated disk.
 pub(crate) const DATA_DIR: &str = "/data";
 
@@ -17,6 +19,7 @@ pub(crate) struct Scenario {
     /// The topic that each reader follows.
     pub readers: Vec<usize>,
     pub groups: Vec<GroupPlan>,
+    pub transactors: Vec<TransactorPlan>,
     pub faults: Faults,
     /// New files find what removed ones have left on the device.
     pub recycling: bool,
@@ -39,6 +42,8 @@ pub(crate) enum Kind {
     Bounded,
     /// Administrators delete records.
     Trimmed,
+    /// It keeps everything: what a chain of transactions has made of another topic.
+    Copied,
 }
 
 impl Kind {
@@ -47,13 +52,13 @@ impl Kind {
         match self {
             Self::Expiring => Some(RETENTION),
             Self::Bounded => Some(Duration::ZERO),
-            Self::Plain | Self::Os | Self::Compacted | Self::Trimmed => None,
+            Self::Plain | Self::Os | Self::Compacted | Self::Trimmed | Self::Copied => None,
         }
     }
 
     /// True if nothing goes on its own, without an order.
     pub fn stands_still(self) -> bool {
-        matches!(self, Self::Plain | Self::Os | Self::Trimmed)
+        matches!(self, Self::Plain | Self::Os | Self::Trimmed | Self::Copied)
     }
 }
 
@@ -75,6 +80,24 @@ pub(crate) struct ProducerPlan {
     pub batch_records_max: usize,
     pub window: usize,
     pub pause_max: Duration,
+    /// How long the client waits for one answer.
+    pub patience: Duration,
+}
+
+/// Clients that produce in transactions, all under one transactional id, so that each fences the others.
+#[derive(Clone, Debug)]
+pub(crate) struct TransactorPlan {
+    pub transactional_id: String,
+    pub clients: usize,
+    /// The topic that they copy each record of once; without one they make records of their own.
+    pub input: Option<usize>,
+    pub output: usize,
+    /// True if they know KIP-890: brokers add partitions, and every transaction has an epoch of its own.
+    pub is_new: bool,
+    /// How long a transaction may stay open.
+    pub timeout: Duration,
+    /// How long they wait for an answer.
+    pub patience: Duration,
 }
 
 /// A group and its members.
@@ -110,7 +133,9 @@ impl Scenario {
         // A flush that fails, or a file that is given up, may cost a topic with os durability
         // records in the middle of its log: no client could tell which. Such topics get crashes only.
         let has_os = random.u8(..4) == 0;
-        let topics = topics(random, has_os);
+        let has_chain = random.bool();
+        let topics = topics(random, has_os, has_chain);
+        let transactors = transactors(random, &topics);
         let producers = producers(random, &topics);
         let readers = (0..random.usize(1..=2)).map(|_| random.usize(..topics.len())).collect();
         let groups = groups(random, &topics);
@@ -120,6 +145,7 @@ impl Scenario {
             producers,
             readers,
             groups,
+            transactors,
             faults: Faults {
                 power_cuts: random.u8(..5) > 0,
                 disk_errors: !has_os && random.bool(),
@@ -134,6 +160,7 @@ impl Scenario {
 fn broker(random: &mut fastrand::Rng) -> BrokerOptions {
     BrokerOptions::new(DATA_DIR)
         .set("offsets.topic.num.partitions", &random.u8(1..=3).to_string())
+        .set("transaction.state.log.num.partitions", &random.u8(1..=2).to_string())
         .set("group.initial.rebalance.delay.ms", &random.u32(..1000).to_string())
         .set("group.min.session.timeout.ms", "1000")
         .set("log.retention.check.interval.ms", &random.u32(500..3000).to_string())
@@ -146,7 +173,7 @@ fn broker(random: &mut fastrand::Rng) -> BrokerOptions {
         .set("wal.file.bytes", &(random.u64(4..=32) * (16 << 10)).to_string())
 }
 
-fn topics(random: &mut fastrand::Rng, has_os: bool) -> Vec<TopicPlan> {
+fn topics(random: &mut fastrand::Rng, has_os: bool, has_chain: bool) -> Vec<TopicPlan> {
     let mut kinds = vec![Kind::Plain, Kind::Compacted];
     for kind in [Kind::Expiring, Kind::Bounded, Kind::Trimmed] {
         if random.bool() {
@@ -156,13 +183,16 @@ fn topics(random: &mut fastrand::Rng, has_os: bool) -> Vec<TopicPlan> {
     if has_os {
         kinds.push(Kind::Os);
     }
+    if has_chain {
+        kinds.push(Kind::Copied);
+    }
     kinds.into_iter().map(|kind| topic(random, kind)).collect()
 }
 
 fn topic(random: &mut fastrand::Rng, kind: Kind) -> TopicPlan {
     let mut configs = Vec::new();
     match kind {
-        Kind::Plain | Kind::Trimmed => configs.push(("retention.ms", "-1".into())),
+        Kind::Plain | Kind::Trimmed | Kind::Copied => configs.push(("retention.ms", "-1".into())),
         Kind::Os => {
             configs.push(("retention.ms", "-1".into()));
             configs.push(("durability", "os".into()));
@@ -199,9 +229,9 @@ fn producers(random: &mut fastrand::Rng, topics: &[TopicPlan]) -> Vec<ProducerPl
     // Brokers pass batches on as they come: few need to be compressed to show that.
     let codecs = [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
     let more = random.usize(1..=2);
-    let targets = (0..topics.len()).chain((0..more).map(|_| 0)).collect::<Vec<_>>();
+    let is_written = |topic: &usize| topics[*topic].kind != Kind::Copied;
+    let targets = (0..topics.len()).filter(is_written).chain((0..more).map(|_| 0));
     targets
-        .into_iter()
         .map(|topic| ProducerPlan {
             topic,
             idempotent: random.u8(..3) > 0,
@@ -209,8 +239,30 @@ fn producers(random: &mut fastrand::Rng, topics: &[TopicPlan]) -> Vec<ProducerPl
             batch_records_max: random.usize(1..=8),
             window: random.usize(1..=5),
             pause_max: Duration::from_millis(random.u64(50..800)),
+            patience: REQUEST_TIMEOUT,
         })
         .collect()
+}
+
+fn transactors(random: &mut fastrand::Rng, topics: &[TopicPlan]) -> Vec<TransactorPlan> {
+    let find = |kind| topics.iter().position(|topic| topic.kind == kind);
+    let mut plans = Vec::new();
+    for (kind, clients_max) in [(Kind::Plain, 2), (Kind::Compacted, 1), (Kind::Copied, 2)] {
+        let Some(output) = find(kind) else { continue };
+        if kind != Kind::Copied && random.bool() {
+            continue;
+        }
+        plans.push(TransactorPlan {
+            transactional_id: format!("transactor-{output}"),
+            clients: random.usize(1..=clients_max),
+            input: if kind == Kind::Copied { find(Kind::Plain) } else { None },
+            output,
+            is_new: random.bool(),
+            timeout: Duration::from_millis(random.u64(1000..10_000)),
+            patience: Duration::from_millis(random.u64(300..3000)),
+        });
+    }
+    plans
 }
 
 fn groups(random: &mut fastrand::Rng, topics: &[TopicPlan]) -> Vec<GroupPlan> {

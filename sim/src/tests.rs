@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use thalweg_broker::AbortedTransaction;
 use thalweg_checker::Value;
 use thalweg_env::Instant;
 use thalweg_env::simulated::{SimWorld, run};
-use thalweg_records::Record;
-use thalweg_types::{Offset, Timestamp};
+use thalweg_records::{Batch, BatchBuilder, EndTxnMarker, Record};
+use thalweg_types::{
+    LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TxnOutcome,
+};
 
+use crate::aborted::Aborted;
+use crate::payload::Source;
 use crate::times::Times;
 use crate::trims::Trims;
 use crate::{Campaign, Counts, REQUIRED, Run, payload, run_seed};
@@ -120,6 +125,55 @@ fn look_ups_by_time_find_the_first_that_fits() {
     let found = [9, 11, 20, 31].map(|timestamp| times.at_or_after(0, Timestamp(timestamp)));
     assert_eq!(found, [3, 4, 4, -1]);
     assert_eq!((times.largest(0), times.largest(1)), (4, -1));
+}
+
+#[test]
+fn readers_of_committed_records_leave_out_what_was_aborted() {
+    let batch = |id, offset| {
+        let mut builder = BatchBuilder::new().at(Offset(offset), LeaderEpoch(0)).transactional();
+        builder = builder.producer(ProducerId(id), ProducerEpoch(0), Sequence(0));
+        builder.push(Timestamp(0), None, Some(b"record"), &[]);
+        Batch::parse(builder.build().unwrap().freeze().into_bytes()).unwrap()
+    };
+    let marker = |id, offset, outcome| {
+        let marker = EndTxnMarker { outcome, coordinator_epoch: 0 };
+        let mut batch = marker.batch(ProducerId(id), ProducerEpoch(0), Timestamp(0)).unwrap();
+        batch.stamp(Offset(offset), LeaderEpoch(0));
+        Batch::parse(batch.freeze().into_bytes()).unwrap()
+    };
+    let aborted = |id, first, last| AbortedTransaction {
+        producer_id: ProducerId(id),
+        first_offset: Offset(first),
+        last_offset: Offset(last),
+        last_stable_offset: Offset(last + 1),
+    };
+    let batches = [
+        batch(1, 0),
+        batch(2, 1),
+        batch(1, 2),
+        marker(1, 3, TxnOutcome::Abort),
+        batch(1, 4),
+        marker(2, 5, TxnOutcome::Commit),
+        marker(1, 6, TxnOutcome::Commit),
+        batch(2, 7),
+    ];
+    let shown = |transactions| {
+        let mut filter = Aborted::new(transactions);
+        let shown = batches.iter().filter(|batch| filter.shows(batch).unwrap());
+        shown.map(|batch| batch.base_offset().0).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(vec![]), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(shown(vec![aborted(2, 7, 8), aborted(1, 0, 3)]), [1, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_copy_says_what_it_was_made_of() {
+    let source = Source { partition: 2, offset: 1 << 40 };
+    let headers = vec![payload::header(Value { producer: 1, number: 2 }), source.header()];
+    let record =
+        Record { offset: Offset(9), timestamp: Timestamp(0), key: None, value: None, headers };
+    assert_eq!(Source::of(&record), Some(source));
+    assert_eq!(Source::of(&Record { headers: Vec::new(), ..record }), None);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(crate) async fn create(
     match (&outcome, before) {
         (Outcome::Done(id), Presence::Gone | Presence::Unclear) => {
             stage.ledger.topic(name, Presence::Here(*id, new.partitions));
-            stage.ledger.count(|counts| counts.topics_created += 1);
+            stage.ledger.count("topics created");
         }
         (Outcome::Done(_), Presence::Here(..)) => {
             stage.history.complain(format_args!("{name} was created while it existed"));
@@ -92,7 +92,7 @@ pub(crate) async fn delete(stage: &Stage, connection: &Connection, name: &str) {
         }
         (Outcome::Done(_), _) => {
             stage.ledger.topic(name, Presence::Gone);
-            stage.ledger.count(|counts| counts.topics_deleted += 1);
+            stage.ledger.count("topic deletions");
         }
         (Outcome::Refused(BrokerError::UnknownTopicOrPartition), Presence::Here(..)) => {
             stage.history.complain(format_args!("{name} is gone, though nobody deleted it"));
