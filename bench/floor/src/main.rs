@@ -28,6 +28,9 @@ struct Options {
     /// Folder of the file that is written
     #[arg(long, default_value = ".")]
     dir: PathBuf,
+    /// Write past the page cache
+    #[arg(long)]
+    direct: bool,
     /// Be the sender, to this port
     #[arg(long, hide = true)]
     send_to: Option<u16>,
@@ -65,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .args(["--send-to", &port.to_string()])
         .spawn()?;
     let began = Instant::now();
-    let totals = receive::run(&listener, load.connections, &options.dir)?;
+    let totals = receive::run(&listener, load.connections, &options.dir, options.direct)?;
     let seconds = began.elapsed().as_secs_f64();
     sender.wait()?;
     let spent = clock_gettime(ClockId::ProcessCPUTime);

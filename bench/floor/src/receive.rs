@@ -25,7 +25,12 @@ pub struct Pending {
 }
 
 /// Receives until all connections have ended.
-pub fn run(listener: &TcpListener, connections: u64, dir: &Path) -> Result<Totals, Box<dyn Error>> {
+pub fn run(
+    listener: &TcpListener,
+    connections: u64,
+    dir: &Path,
+    direct: bool,
+) -> Result<Totals, Box<dyn Error>> {
     let (sender, pending) = sync_channel(QUEUE_MAX);
     let mut streams = Vec::new();
     let mut pools = Vec::new();
@@ -40,7 +45,7 @@ pub fn run(listener: &TcpListener, connections: u64, dir: &Path) -> Result<Total
         threads.push(std::thread::spawn(move || receive(stream, connection, &sender, &pool)));
     }
     drop(sender);
-    let totals = store::run(&pending, &mut streams, &pools, dir)?;
+    let totals = store::run(&pending, &mut streams, &pools, dir, direct)?;
     for thread in threads {
         thread.join().map_err(|_| "a receiver panicked")??;
     }
