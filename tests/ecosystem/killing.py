@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -60,6 +61,12 @@ class Broker(Victim):
         command = [THALWEG, "serve", "--data-dir", self.directory / "data"]
         command += [f"--kafka-listen={self.address}", "--http-listen=127.0.0.1:0"]
         return command + [f"--set={setting}" for setting in [*SETTINGS, *self.settings]]
+
+    def metric(self, name: str) -> float:
+        page = re.findall(r"^http +(\S+)", self.log.read_text(), re.MULTILINE)[-1]
+        with urllib.request.urlopen(page, timeout=10) as answer:
+            value = re.search(rf"^thalweg_{name} (\S+)$", answer.read().decode(), re.MULTILINE)
+        return float(value[1])
 
     def tool(self, *arguments: str, **more) -> str:
         command = [THALWEG, *arguments, "--bootstrap", self.address]
