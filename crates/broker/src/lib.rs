@@ -65,7 +65,9 @@ pub use thalweg_log::{
     AbortedTransaction, Damage, FLUSH_BUCKETS_US, LogError, LogMetrics, ProducerBatch,
     ProducerError, ProducerState, RecoveryReport, Slice,
 };
-pub use thalweg_records::{Fault, RecordsError, RejectReason, Rejected, RejectedRecord};
+pub use thalweg_records::{
+    BatchHeader, Compression, Fault, RecordsError, RejectReason, Rejected, RejectedRecord,
+};
 pub use thalweg_transactions::{
     AddPartitions, AddedPartitions, DescribedTransaction, Description, EndTransaction,
     InitProducerId, ListTransactions, ListedTransaction, Partitions, Producer, Purpose,

@@ -124,8 +124,10 @@ impl Broker {
         let table = self.table();
         let partition = table.describe_topic(session, topic)?.partition(partition)?;
         check_epoch(partition, current)?;
-        Ok(partition.end_of_epoch(asked).map_or(EpochEnd::UNKNOWN, |(leader_epoch, end_offset)| {
-            EpochEnd { leader_epoch, end_offset }
+        let known = (asked != LeaderEpoch::NONE).then(|| partition.end_of_epoch(asked)).flatten();
+        Ok(known.map_or(EpochEnd::UNKNOWN, |(leader_epoch, end_offset)| EpochEnd {
+            leader_epoch,
+            end_offset,
         }))
     }
 
@@ -164,6 +166,12 @@ impl Broker {
         let oldest = began.map(|open| open.began_at).min()?;
         let millis = self.shared.log.now().millis_since(oldest);
         Some(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
+    }
+
+    /// Where the log of a partition starts, for those who may write there.
+    pub fn log_start(&self, topic: TopicKey<'_>, partition: i32) -> Option<Offset> {
+        let table = self.table();
+        Some(table.topic(topic).ok()?.partition(partition).ok()?.watermarks().log_start)
     }
 
     /// Idempotent producers that have written to a partition lately.

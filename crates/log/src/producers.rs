@@ -95,7 +95,21 @@ pub enum ProducerError {
 /// Lets a producer begin a transaction here, if no marker of its has come since it was given out. Whoever
 /// holds one has asked the coordinator in between (KIP-890).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransactionGuard(u64);
+pub struct TransactionGuard {
+    /// The number of the producer's last marker.
+    marker: u64,
+    /// Whether the producer's first batch here has to have the sequence 0.
+    from_zero: bool,
+}
+
+impl TransactionGuard {
+    /// The same for clients whose epochs last for one transaction (KIP-890 part 2): where nothing is known
+    /// of the producer, its first sequence is 0.
+    #[must_use]
+    pub const fn from_zero(self) -> Self {
+        Self { from_zero: true, ..self }
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProducerTable {
@@ -123,6 +137,14 @@ impl ProducerTable {
         }
         if batch.is_transactional() {
             self.check_transactional(batch.producer_id, batch.producer_epoch, guard)?;
+            let is_unknown = batch.has_sequence() && self.newest(batch.producer_id).is_none();
+            let from_zero = guard.is_some_and(|guard| guard.from_zero);
+            if is_unknown && from_zero && batch.base_sequence != Sequence(0) {
+                return Err(ProducerError::OutOfOrder {
+                    got: batch.base_sequence,
+                    last: Sequence::NONE,
+                });
+            }
         } else if self.open_epoch(batch.producer_id).is_some() {
             return Err(ProducerError::TransactionOpen);
         }
@@ -141,23 +163,24 @@ impl ProducerTable {
             Some(open) if open == epoch => Ok(()),
             // The marker of the transaction before is still to come: it would end this one as well.
             Some(_) => Err(ProducerError::TransactionOpen),
-            None if guard == Some(self.guard(id)) => Ok(()),
+            None if guard.is_some_and(|guard| guard.marker == self.guard(id).marker) => Ok(()),
             None => Err(ProducerError::NoTransaction),
         }
     }
 
-    fn check_epoch(&self, id: ProducerId, got: ProducerEpoch) -> Result<(), ProducerError> {
-        match self.newest(id) {
-            Some(ProducerState { epoch: current, .. }) if got < *current => {
-                Err(ProducerError::StaleEpoch { got, current: *current })
-            }
-            _ => Ok(()),
-        }
+    pub(crate) fn check_epoch(
+        &self,
+        id: ProducerId,
+        got: ProducerEpoch,
+    ) -> Result<(), ProducerError> {
+        let current = self.newest(id).map_or(ProducerEpoch::NONE, |producer| producer.epoch);
+        if got < current { Err(ProducerError::StaleEpoch { got, current }) } else { Ok(()) }
     }
 
     /// What lets a producer begin a transaction from now on.
     pub(crate) fn guard(&self, id: ProducerId) -> TransactionGuard {
-        TransactionGuard(self.marked.get(&id).copied().unwrap_or_default())
+        let marker = self.marked.get(&id).copied().unwrap_or_default();
+        TransactionGuard { marker, from_zero: false }
     }
 
     /// The epoch of the producer, if a transaction of it is open, durably or not.
@@ -167,22 +190,23 @@ impl ProducerTable {
     }
 
     /// Judges a marker by the newest state. False if it is here already: a coordinator that did not hear
-    /// of it tries again.
+    /// of it tries again. Without an epoch of its own a marker may also be that of the next transaction,
+    /// of which there is no batch here: like Kafka, the log takes it.
     pub(crate) fn check_marker(&self, marker: &Marker) -> Result<bool, ProducerError> {
         let Some(producer) = self.newest(marker.producer_id) else { return Ok(true) };
-        if marker.coordinator_epoch < producer.coordinator_epoch {
-            return Err(ProducerError::StaleCoordinator {
-                got: marker.coordinator_epoch,
-                current: producer.coordinator_epoch,
-            });
-        }
         let is_open = producer.open.is_some();
         let (got, current) = (marker.producer_epoch, producer.epoch);
         let must_grow = is_open && marker.new_epoch && !planted::is(Bug::LateMarker);
         if got < current || (must_grow && got == current) {
             return Err(ProducerError::StaleEpoch { got, current });
         }
-        Ok(is_open || got > current)
+        if marker.coordinator_epoch < producer.coordinator_epoch {
+            return Err(ProducerError::StaleCoordinator {
+                got: marker.coordinator_epoch,
+                current: producer.coordinator_epoch,
+            });
+        }
+        Ok(is_open || got > current || !marker.new_epoch)
     }
 
     fn check_sequence(&self, batch: &BatchEntry) -> Result<Verdict, ProducerError> {
@@ -191,9 +215,11 @@ impl ProducerTable {
         if !batch.has_sequence() {
             return Ok(Verdict::Append);
         }
+        // In Kafka the batches of a producer without an epoch are compared, but not counted.
+        let is_counted = producer.epoch != ProducerEpoch::NONE;
         let last = producer.batches.back().map_or(Sequence::NONE, |kept| kept.last_sequence);
         if batch.producer_epoch > producer.epoch {
-            let starts_over = batch.base_sequence == Sequence(0);
+            let starts_over = batch.base_sequence == Sequence(0) || !is_counted;
             return if starts_over {
                 Ok(Verdict::Append)
             } else {
@@ -207,7 +233,7 @@ impl ProducerTable {
             return Ok(Verdict::Duplicate(*twin));
         }
         // Of a producer with a marker and no batch, sequences begin anew with its epoch.
-        if batch.base_sequence == last.plus(1) {
+        if batch.base_sequence == last.plus(1) || !is_counted {
             return Ok(Verdict::Append);
         }
         Err(ProducerError::OutOfOrder { got: batch.base_sequence, last })
@@ -327,6 +353,15 @@ impl ProducerTable {
 }
 
 impl ProducerState {
+    /// The timestamp of the last batch or marker here.
+    pub fn last_timestamp(&self) -> Timestamp {
+        match self.batches.back() {
+            Some(batch) if batch.last_offset > self.last_marker => batch.timestamp,
+            _ if self.last_marker == Offset::NONE => Timestamp::NONE,
+            _ => self.last_append,
+        }
+    }
+
     /// A producer of which nothing but its epoch is known.
     pub(crate) fn new(epoch: ProducerEpoch) -> Self {
         Self {

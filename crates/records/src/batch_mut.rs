@@ -1,7 +1,7 @@
 //! A batch that the broker may still change.
 
 use bytes::BytesMut;
-use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, Sequence, Timestamp};
+use thalweg_types::{LeaderEpoch, Offset, Sequence, Timestamp};
 
 use crate::batch::{parse_exactly_one, verify_crc};
 use crate::header::checksum;
@@ -126,8 +126,7 @@ fn check_client_header(header: &BatchHeader, max_bytes: usize) -> Result<(), Rec
 }
 
 fn check_producer(header: &BatchHeader) -> Result<(), RecordsError> {
-    let numbered =
-        header.base_sequence > Sequence::NONE && header.producer_epoch > ProducerEpoch::NONE;
+    let numbered = header.base_sequence > Sequence::NONE;
     let consistent =
         if header.has_producer() { numbered } else { !header.attributes.is_transactional() };
     if consistent { Ok(()) } else { Err(RecordsError::Producer) }

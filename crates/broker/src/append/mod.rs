@@ -9,7 +9,6 @@ use thalweg_cluster::acl::AclOperation;
 use thalweg_cluster::config::TimestampType;
 use thalweg_coordination::Producer;
 use thalweg_log::{Partition, Ticket, TransactionGuard};
-use thalweg_records::BatchMut;
 use thalweg_types::{Offset, Timestamp};
 
 use crate::metrics::{add, count};
@@ -43,7 +42,8 @@ impl Default for AppendOptions {
 pub struct Appended {
     /// The offset of its first record.
     pub base_offset: Offset,
-    /// The timestamp of all its records, where the topic has the broker's time.
+    /// The timestamp of all its records, where the topic has the broker's time; the largest of them where
+    /// the batch is there already.
     pub log_append_time: Option<Timestamp>,
     /// The log start offset.
     pub log_start: Offset,
@@ -95,10 +95,14 @@ impl Broker {
         let partition = topic.partition(partition)?;
         check_topic(session, topic, options)?;
 
+        // Before the records are looked at: whoever tries to write has added the partition.
+        let guard = match prepare::transactional_producer(&records) {
+            Some(producer) => self.vouch_for(session, producer, topic, partition, options).await?,
+            None => None,
+        };
         let batch = prepare::accept(records, topic.config(), options)?;
         let batch = self.prepare(batch, topic.config()).await?;
         let (bytes, count_in) = (batch.as_bytes().len(), batch.header().count);
-        let guard = self.vouch_for(session, &batch, topic, partition, options).await?;
         let appended = partition.append_transactional(batch, guard)?;
 
         if appended.duplicate {
@@ -110,7 +114,9 @@ impl Broker {
         let has_append_time = topic.config.message_timestamp_type == TimestampType::LogAppendTime;
         Ok(Appended {
             base_offset: appended.base_offset,
-            log_append_time: has_append_time.then_some(appended.max_timestamp),
+            // Kafka tells the timestamp of a batch that it has already, whoever set it.
+            log_append_time: (has_append_time || appended.duplicate)
+                .then_some(appended.max_timestamp),
             log_start: appended.log_start,
             durable: Durable(appended.ticket),
         })
@@ -120,16 +126,12 @@ impl Broker {
     async fn vouch_for(
         &self,
         session: &Session,
-        batch: &BatchMut,
+        producer: Producer,
         topic: &Topic,
         partition: &Arc<Partition>,
         options: &AppendOptions,
     ) -> Result<Option<TransactionGuard>, BrokerError> {
-        if !batch.header().attributes.is_transactional() {
-            return Ok(None);
-        }
         let transaction = options.transaction.as_ref().ok_or(BrokerError::NoTransactionalId)?;
-        let producer = Producer::new(batch.header().producer_id, batch.header().producer_epoch);
         self.vouch(session, transaction, producer, topic.name(), partition).await
     }
 }

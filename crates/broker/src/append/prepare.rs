@@ -2,15 +2,25 @@
 
 use bytes::BytesMut;
 use thalweg_cluster::config::{self, TimestampType, TopicConfig};
+use thalweg_coordination::Producer;
 use thalweg_records::{
-    BatchMut, Codec, Compression, InnerOffsets, RecordPolicy, RecordsError, SMALL_DECOMPRESSED_MAX,
-    TimestampBounds,
+    BatchHeader, BatchMut, Codec, Compression, InnerOffsets, RecordPolicy, RecordsError,
+    SMALL_DECOMPRESSED_MAX, TimestampBounds,
 };
 use thalweg_types::Timestamp;
 
 use super::{AppendOptions, INLINE_BYTES_MAX, INLINE_DECOMPRESSED_MAX};
 use crate::metrics::count;
 use crate::{Broker, BrokerError};
+
+/// Whose transaction the records say that they belong to, if they are one whole batch of the newest format
+/// that says so. The rest is checked later.
+pub(super) fn transactional_producer(records: &[u8]) -> Option<Producer> {
+    let header = BatchHeader::parse(records).ok()?;
+    let is_whole = header.total_len() == records.len();
+    let is_transactional = header.attributes.is_transactional() && header.has_producer();
+    (is_whole && is_transactional).then(|| Producer::new(header.producer_id, header.producer_epoch))
+}
 
 /// Checks what can be checked without looking at records.
 pub(super) fn accept(

@@ -109,14 +109,21 @@ impl Broker {
 /// Offsets.
 impl Broker {
     /// Commits offsets of partitions that exist and that the client may read; the others are refused
-    /// one by one, behind them. Committed is durable. Topics come back with their ids.
+    /// one by one, behind them, and the coordinator is not asked if no other is left. Committed is
+    /// durable. Topics come back with their ids.
     pub async fn commit_offsets(
         &self,
         session: &Session,
         mut request: OffsetCommit,
     ) -> Result<Vec<TopicPartitions<CommitOutcome>>, GroupError> {
         let refused = self.take_refused(session, &mut request)?;
-        let committed = ask!(self, request.group_id.clone().as_str(), OffsetCommit(request))?;
+        let share = CoordinatorShare::of(&request.topics);
+        if share.is_empty() {
+            return Ok(with_refused(share.all(|| Ok(())), refused));
+        }
+        let committed = ask!(self, request.group_id.clone().as_str(), OffsetCommit(request));
+        let committed = committed.map(outcomes);
+        let committed = committed.unwrap_or_else(|error| share.all(|| Err(error.into())));
         Ok(with_refused(committed, refused))
     }
 
@@ -185,7 +192,7 @@ impl Broker {
             .map(|topic| take_unreadable(&table, session, topic, |partition| *partition))
             .collect();
         let deleted = ask!(self, request.group_id.clone().as_str(), OffsetDelete(request))?;
-        Ok(with_refused(deleted, refused))
+        Ok(with_refused(outcomes(deleted), refused))
     }
 }
 
@@ -346,15 +353,44 @@ pub(crate) type Refused = Vec<Vec<CommitOutcome>>;
 
 /// What the coordinator did, and behind it what it was not asked for.
 pub(crate) fn with_refused(
-    done: Vec<TopicPartitions<PartitionResult>>,
+    done: Vec<TopicPartitions<CommitOutcome>>,
     refused: Refused,
 ) -> Vec<TopicPartitions<CommitOutcome>> {
-    let topics = done.into_iter().zip(refused).map(|(topic, refused)| {
-        let mut topic = outcomes(topic);
+    let topics = done.into_iter().zip(refused).map(|(mut topic, refused)| {
         topic.partitions.extend(refused);
         topic
     });
     topics.collect()
+}
+
+/// What the coordinator is asked for.
+pub(crate) struct CoordinatorShare(Vec<TopicPartitions<i32>>);
+
+impl CoordinatorShare {
+    pub(crate) fn of(topics: &[TopicPartitions<CommitPartition>]) -> Self {
+        let topics = topics.iter().map(|topic| TopicPartitions {
+            name: topic.name.clone(),
+            id: topic.id,
+            partitions: topic.partitions.iter().map(|item| item.partition).collect(),
+        });
+        Self(topics.collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|topic| topic.partitions.is_empty())
+    }
+
+    /// The same outcome for all of it.
+    pub(crate) fn all(
+        self,
+        result: impl Fn() -> Result<(), BrokerError>,
+    ) -> Vec<TopicPartitions<CommitOutcome>> {
+        let topics = self.0.into_iter().map(|TopicPartitions { name, id, partitions }| {
+            let outcome = |partition| CommitOutcome { partition, result: result() };
+            TopicPartitions { name, id, partitions: partitions.into_iter().map(outcome).collect() }
+        });
+        topics.collect()
+    }
 }
 
 /// Takes the partitions that do not exist out of a commit.
@@ -374,16 +410,18 @@ fn take_unknown(
         .collect()
 }
 
-fn outcomes(topic: TopicPartitions<PartitionResult>) -> TopicPartitions<CommitOutcome> {
+/// What the coordinator did, in the words of the broker.
+pub(crate) fn outcomes(
+    topics: Vec<TopicPartitions<PartitionResult>>,
+) -> Vec<TopicPartitions<CommitOutcome>> {
     let outcome = |item: PartitionResult| CommitOutcome {
         partition: item.partition,
         result: item.result.map_err(Into::into),
     };
-    TopicPartitions {
-        name: topic.name,
-        id: topic.id,
-        partitions: topic.partitions.into_iter().map(outcome).collect(),
-    }
+    let topics = topics.into_iter().map(|TopicPartitions { name, id, partitions }| {
+        TopicPartitions { name, id, partitions: partitions.into_iter().map(outcome).collect() }
+    });
+    topics.collect()
 }
 
 /// A group that nobody could describe.

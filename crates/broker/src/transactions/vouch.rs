@@ -43,7 +43,7 @@ impl Broker {
         partition: &Arc<Partition>,
     ) -> Result<Option<TransactionGuard>, BrokerError> {
         authorize(&self.table(), session, &transaction.transactional_id)?;
-        let Some(guard) = partition.transaction_guard(producer.id, producer.epoch) else {
+        let Some(guard) = partition.transaction_guard(producer.id, producer.epoch)? else {
             return Ok(None);
         };
         if planted::is(Bug::StaleVerification) && !transaction.implicit {
@@ -61,7 +61,7 @@ impl Broker {
             },
         };
         self.add_patiently(request).await?;
-        Ok(Some(guard))
+        Ok(Some(if transaction.implicit { guard.from_zero() } else { guard }))
     }
 
     /// Adds or verifies the one partition of `request`; while markers of the transaction before are being

@@ -1,9 +1,7 @@
 //! What the two ways to commit offsets have in common: every partition that was asked for gets its answer.
 
-use thalweg_broker::{CommitOutcome, CommitPartition, TopicPartitions};
+use thalweg_broker::{BrokerError, CommitOutcome, CommitPartition, TopicPartitions};
 use thalweg_kafka_wire::ErrorCode;
-
-use crate::error_code::code_of;
 
 /// The partitions of a commit.
 pub(super) struct Asked(Vec<TopicPartitions<i32>>);
@@ -21,14 +19,22 @@ impl Asked {
         Self(asked.collect())
     }
 
-    /// Each partition's own outcome; an error of the whole is the answer for every one.
-    pub fn answers(
+    /// Each partition's own outcome; an error of the whole is the answer for every one. `code` knows what
+    /// the version of the message has for an error.
+    pub fn answers<E>(
         self,
-        outcome: Result<Vec<TopicPartitions<CommitOutcome>>, ErrorCode>,
-    ) -> Answers {
-        match outcome {
-            Ok(topics) => each(topics, |item| (item.partition, code_of(&item.result))),
-            Err(error) => each(self.0, |partition| (partition, error.code())),
+        outcome: Result<Vec<TopicPartitions<CommitOutcome>>, E>,
+        code: impl Fn(&BrokerError) -> ErrorCode,
+    ) -> Answers
+    where
+        BrokerError: From<E>,
+    {
+        let code_of = |result: &Result<(), BrokerError>| {
+            result.as_ref().map_or_else(&code, |()| ErrorCode::None)
+        };
+        match outcome.map_err(BrokerError::from) {
+            Ok(topics) => each(topics, |item| (item.partition, code_of(&item.result).code())),
+            Err(error) => each(self.0, |partition| (partition, code(&error).code())),
         }
     }
 }

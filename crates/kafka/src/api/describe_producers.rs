@@ -10,7 +10,7 @@ use thalweg_kafka_wire::messages::describe_producers_response::{
     PartitionResponse, ProducerState, TopicResponse,
 };
 use thalweg_kafka_wire::messages::{DescribeProducersRequest, DescribeProducersResponse};
-use thalweg_types::{Offset, ProducerId, Sequence, Timestamp};
+use thalweg_types::{Offset, ProducerId, Sequence};
 
 use crate::call::Call;
 use crate::error_code::{code_of, message_of};
@@ -43,7 +43,7 @@ fn state((id, producer): &(ProducerId, Known)) -> ProducerState {
         producer_id: id.0,
         producer_epoch: producer.epoch.0.into(),
         last_sequence: last.map_or(Sequence::NONE, |batch| batch.last_sequence).0,
-        last_timestamp: last.map_or(Timestamp::NONE, |batch| batch.timestamp).0,
+        last_timestamp: producer.last_timestamp().0,
         coordinator_epoch: producer.coordinator_epoch,
         current_txn_start_offset: producer.open.map_or(Offset::NONE, |open| open.first_offset).0,
     }

@@ -230,6 +230,13 @@ fn failed(call: &Call, partition_index: i32, error: &BrokerError) -> PartitionDa
         leader_id: call.broker().node().0,
         leader_epoch: call.broker().leader_epoch().0,
     });
+    // Of a partition that could not be read Kafka has no list, of one that it does not find an empty one.
+    let is_unknown = matches!(
+        code,
+        ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::UnknownTopicId
+            | ErrorCode::TopicAuthorizationFailed
+    );
     PartitionData {
         partition_index,
         error_code: code.code(),
@@ -237,6 +244,7 @@ fn failed(call: &Call, partition_index: i32, error: &BrokerError) -> PartitionDa
         last_stable_offset: Offset::NONE.0,
         log_start_offset: Offset::NONE.0,
         current_leader: current_leader.unwrap_or_default(),
+        aborted_transactions: is_unknown.then(Vec::new),
         records: Some(Default::default()),
         ..Default::default()
     }

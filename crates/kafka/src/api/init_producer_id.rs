@@ -7,7 +7,8 @@
 //! | 3 | a transactional producer may name its id and epoch, to go on after an error (KIP-360) |
 //! | 4–5 | 4: `PRODUCER_FENCED`; 5: `TRANSACTION_ABORTABLE` |
 //!
-//! - Without a transactional id every request gets a new id and epoch 0, whatever it names: a producer
+//! - An id without an epoch, or the other way round, is refused.
+//! - Without a transactional id every other request gets a new id and epoch 0, whatever it names: a producer
 //!   raises its epoch itself.
 //! - With one the answer fences whoever used that before; while a transaction of theirs is being ended
 //!   it is `CONCURRENT_TRANSACTIONS`.
@@ -27,7 +28,9 @@ const FENCED: i16 = 4;
 const NOBODY: Producer = Producer::new(ProducerId::NONE, ProducerEpoch::NONE);
 
 pub(super) async fn handle(call: Call, request: InitProducerIdRequest) -> InitProducerIdResponse {
+    let names_half = (request.producer_id == NOBODY.id.0) != (request.producer_epoch == NOBODY.epoch.0);
     let outcome = match &request.transactional_id {
+        _ if names_half => Err(ErrorCode::InvalidRequest),
         Some(id) => init_transactional(&call, id, &request).await,
         None => match call.broker().allocate_producer_id(&call.session).await {
             Ok((id, epoch)) => Ok(Producer::new(id, epoch)),
@@ -51,13 +54,9 @@ async fn init_transactional(
 ) -> Result<Producer, ErrorCode> {
     let expected =
         Producer::new(ProducerId(asked.producer_id), ProducerEpoch(asked.producer_epoch));
-    let names_half = (expected.id == NOBODY.id) != (expected.epoch == NOBODY.epoch);
     let Ok(transactional_id) = TransactionalId::new(id) else {
         return Err(ErrorCode::InvalidRequest);
     };
-    if names_half {
-        return Err(ErrorCode::InvalidRequest);
-    }
     let request = InitProducerId {
         transactional_id,
         timeout_ms: asked.transaction_timeout_ms,

@@ -40,13 +40,18 @@ pub(super) async fn handle(call: Call, request: ListOffsetsRequest) -> ListOffse
         0 => Isolation::ReadUncommitted,
         _ => Isolation::ReadCommitted,
     };
-    let twice = asked_twice(&request.topics);
+    let mut twice = asked_twice(&request.topics);
+    let mut answered = BTreeSet::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in topic.partitions {
-            let outcome = if twice.contains(&(topic.name.clone(), asked.partition_index)) {
+            let name = (topic.name.clone(), asked.partition_index);
+            let outcome = if twice.remove(&name) {
+                answered.insert(name);
                 Err(ErrorCode::InvalidRequest)
+            } else if answered.contains(&name) {
+                continue;
             } else {
                 look_up(&call, &topic.name, &asked, isolation).await
             };

@@ -58,7 +58,7 @@ pub(super) async fn handle(call: Call, request: OffsetCommitRequest) -> OffsetCo
     };
     let asked = Asked::new(&commit.topics);
     let committed = call.broker().commit_offsets(&call.session, commit).await;
-    let answers = asked.answers(committed.map_err(|error| error.error_code()));
+    let answers = asked.answers(committed, AsErrorCode::error_code);
     topics.extend(answers.into_iter().map(|topic| answer(naming, topic)));
     OffsetCommitResponse { throttle_time_ms: 0, topics }
 }

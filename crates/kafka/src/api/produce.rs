@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use thalweg_broker::{
-    AppendOptions, BrokerError, Durable, InTransaction, RecordsError, TopicKey,
-    TransactionError, TransactionalId,
+    AppendOptions, BatchHeader, BrokerError, Compression, Durable, InTransaction, ProducerError,
+    RecordsError, TopicKey, TransactionError, TransactionalId,
 };
 use thalweg_env::Instant;
 use thalweg_kafka_wire::ErrorCode;
@@ -63,9 +63,13 @@ pub(super) async fn handle(call: Call, request: ProduceRequest) -> Answer<Produc
         zstd_allowed: call.version >= ZSTD,
         transaction: transaction(&call, request.transactional_id.as_deref()),
     };
+    let refusal = refusal(&request);
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
-        topics.push(Topic::append(&call, topic, acks, &options).await);
+        topics.push(match refusal {
+            Some(error) => Topic::refuse(topic, error),
+            None => Topic::append(&call, topic, &options).await,
+        });
     }
     Answer::Later(Box::pin(async move {
         let mut responses = Vec::with_capacity(topics.len());
@@ -98,7 +102,6 @@ impl Topic {
     async fn append(
         call: &Call,
         data: TopicProduceData,
-        acks: i16,
         options: &AppendOptions,
     ) -> Self {
         let TopicProduceData { name, topic_id, partition_data } = data;
@@ -109,15 +112,19 @@ impl Topic {
                 BY_TOPIC_ID.. => TopicKey::Id(id),
                 _ => TopicKey::Name(&name),
             };
-            partitions.push(match acks {
-                -1..=1 => append(call, key, data, options).await,
-                _ => Accepted {
-                    response: failed(data.index, ErrorCode::InvalidRequiredAcks),
-                    durable: None,
-                },
-            });
+            partitions.push(append(call, key, data, options).await);
         }
         Self { name, id, partitions }
+    }
+
+    /// Nothing of a request that is wrong as a whole is taken.
+    fn refuse(data: TopicProduceData, error: ErrorCode) -> Self {
+        let TopicProduceData { name, topic_id, partition_data } = data;
+        let partitions = partition_data.iter().map(|data| Accepted {
+            response: failed(data.index, error),
+            durable: None,
+        });
+        Self { name, id: TopicId(topic_id), partitions: partitions.collect() }
     }
 
     async fn settle(self, call: &Call, deadline: Instant) -> TopicProduceResponse {
@@ -161,13 +168,59 @@ async fn append(
             },
             durable: Some(appended.durable),
         },
-        Err(error) => Accepted { response: refused(call, index, &error), durable: None },
+        Err(error) => {
+            let mut response = refused(call, index, &error);
+            if judged_by_the_log(&error) {
+                let log_start = call.broker().log_start(topic, index);
+                response.log_start_offset = log_start.unwrap_or(Offset::NONE).0;
+            }
+            Accepted { response, durable: None }
+        }
     }
 }
 
 fn transaction(call: &Call, transactional_id: Option<&str>) -> Option<InTransaction> {
     let transactional_id = TransactionalId::new(transactional_id?).ok()?;
     Some(InTransaction { transactional_id, implicit: call.version >= IMPLICIT })
+}
+
+/// What is wrong with a request as a whole. Batches may be wrong in any way: only what they say of
+/// transactions counts.
+fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
+    if !(-1..=1).contains(&request.acks) {
+        return Some(ErrorCode::InvalidRequiredAcks);
+    }
+    let batches = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let headers = batches.filter_map(|data| BatchHeader::parse(data.records.as_deref()?).ok());
+    let mut transactional = headers.filter(|header| header.attributes.is_transactional());
+    let first = transactional.next()?;
+    if request.transactional_id.is_none() {
+        return Some(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    let producer = |header: &BatchHeader| (header.producer_id, header.producer_epoch);
+    let are_several = transactional.any(|header| producer(&header) != producer(&first));
+    are_several.then_some(ErrorCode::InvalidProducerIdMapping)
+}
+
+/// Kafka tells where the log starts if a batch came as far as the log and was refused there, but not for
+/// damage and size.
+fn judged_by_the_log(error: &BrokerError) -> bool {
+    match error {
+        BrokerError::Producer(error) => *error != ProducerError::NoTransaction,
+        BrokerError::Records(RecordsError::UnknownCompression(id)) => *id > Compression::Zstd.id(),
+        BrokerError::Records(error) => matches!(
+            error,
+            RecordsError::BaseOffset(_)
+                | RecordsError::ReservedAttribute(_)
+                | RecordsError::TimestampType
+                | RecordsError::Count { .. }
+                | RecordsError::RecordCount { .. }
+                | RecordsError::Malformed { .. }
+                | RecordsError::Producer
+                | RecordsError::Rejected(_)
+        ),
+        _ => false,
+    }
 }
 
 /// What the version of the message has for the error.
@@ -182,6 +235,10 @@ fn code(call: &Call, error: &BrokerError) -> ErrorCode {
         // The coordinator cannot say now. Producers know one error that makes them send again.
         BrokerError::Transaction(error) if error.error_code().retriable() => {
             ErrorCode::NotEnoughReplicas
+        }
+        // Kafka itself fails over a codec that does not exist.
+        BrokerError::Records(RecordsError::UnknownCompression(id)) if *id > Compression::Zstd.id() => {
+            ErrorCode::UnknownServerError
         }
         error => errors.code_of(error),
     }

@@ -66,7 +66,8 @@ pub(super) async fn handle(call: Call, request: TxnOffsetCommitRequest) -> TxnOf
         Producer::new(ProducerId(request.producer_id), ProducerEpoch(request.producer_epoch));
     let commit = TxnOffsetCommit { producer, commit };
     let asked = Asked::new(&commit.commit.topics);
-    let answers = asked.answers(commit_known(&call, &request.transactional_id, commit).await);
+    let committed = commit_known(&call, &request.transactional_id, commit).await;
+    let answers = asked.answers(committed, |error| code(&call, error));
     topics.extend(answers.into_iter().map(|topic| answer(naming, topic)));
     TxnOffsetCommitResponse { throttle_time_ms: 0, topics }
 }
@@ -75,13 +76,11 @@ async fn commit_known(
     call: &Call,
     transactional_id: &str,
     commit: TxnOffsetCommit,
-) -> Result<Vec<TopicPartitions<CommitOutcome>>, ErrorCode> {
+) -> Result<Vec<TopicPartitions<CommitOutcome>>, BrokerError> {
     let transactional_id =
-        TransactionalId::new(transactional_id).map_err(|_| ErrorCode::InvalidRequest)?;
+        TransactionalId::new(transactional_id).map_err(|_| TransactionError::InvalidRequest)?;
     let transaction = InTransaction { transactional_id, implicit: call.version >= IMPLICIT };
-    let broker = call.broker();
-    let committed = broker.commit_offsets_in_transaction(&call.session, &transaction, commit).await;
-    committed.map_err(|error| code(call, &error))
+    call.broker().commit_offsets_in_transaction(&call.session, &transaction, commit).await
 }
 
 /// What the version of the message has for the error.

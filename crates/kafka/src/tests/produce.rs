@@ -120,6 +120,31 @@ fn rule_03_counts_control_bits_and_sequences() {
         for records in [count, control, no_sequence] {
             let refused = produce(&mut client, records).await;
             assert_error(refused.error_code, ErrorCode::InvalidRecord);
+            assert_eq!(refused.log_start_offset, 0, "the log has seen it");
+        }
+    });
+}
+
+#[test]
+fn rule_03_batches_of_transactions_need_an_id_and_one_producer() {
+    simulate(|world| async move {
+        let mut client = world.with_topic(1, &[]).await;
+        let transactional = |id| {
+            let builder =
+                BatchBuilder::new().producer(ProducerId(id), ProducerEpoch(0), Sequence(0));
+            build(builder.transactional(), &["a"])
+        };
+        let mut request = produce_request("t", -1, transactional(1));
+        let response = client.call(9, &request).await;
+        let refused = response.responses[0].partition_responses[0].error_code;
+        assert_error(refused, ErrorCode::TransactionalIdAuthorizationFailed);
+        request = produce_request("t", -1, transactional(1));
+        request.transactional_id = Some("payments".to_owned());
+        request.topic_data.extend(produce_request("t", -1, transactional(2)).topic_data);
+        let response = client.call(9, &request).await;
+        for topic in &response.responses {
+            let refused = topic.partition_responses[0].error_code;
+            assert_error(refused, ErrorCode::InvalidProducerIdMapping);
         }
     });
 }
@@ -266,6 +291,7 @@ fn rule_11_a_duplicate_is_answered_as_the_first_time() {
         for sequence in 1..6 {
             let again = produce(&mut client, idempotent(0, sequence, &["a"])).await;
             assert_eq!((again.error_code, again.base_offset), (0, i64::from(sequence)));
+            assert_ne!(again.log_append_time_ms, -1, "a duplicate is told with its timestamp");
         }
         let forgotten = produce(&mut client, idempotent(0, 0, &["a"])).await;
         assert_error(forgotten.error_code, ErrorCode::OutOfOrderSequenceNumber);

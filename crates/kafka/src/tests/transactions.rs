@@ -220,6 +220,26 @@ fn rule_26_whoever_takes_over_an_id_aborts_what_was_open() {
 }
 
 #[test]
+fn rule_26_an_id_comes_with_an_epoch() {
+    simulate(|world| async move {
+        let mut client = world.connect();
+        for (producer_id, producer_epoch) in [(-1, 0), (7, -1)] {
+            for transactional_id in [None, Some("payments".to_owned())] {
+                let request = InitProducerIdRequest {
+                    transactional_id,
+                    transaction_timeout_ms: 60_000,
+                    producer_id,
+                    producer_epoch,
+                    ..Default::default()
+                };
+                let response = client.call(5, &request).await;
+                assert_error(response.error_code, ErrorCode::InvalidRequest);
+            }
+        }
+    });
+}
+
+#[test]
 fn rule_28_a_repeated_end_is_recognized() {
     simulate(|world| async move {
         world.with_topic(1, &[]).await;

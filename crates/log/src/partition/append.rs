@@ -89,15 +89,16 @@ impl Partition {
     }
 
     /// What the producer needs to begin a transaction here; `None` if it has one of this epoch. One of an
-    /// older epoch has ended, and its marker is still to come.
+    /// older epoch has ended, and its marker is still to come. An epoch that is fenced needs nothing more.
     pub fn transaction_guard(
         &self,
         producer: ProducerId,
         epoch: ProducerEpoch,
-    ) -> Option<TransactionGuard> {
+    ) -> Result<Option<TransactionGuard>, ProducerError> {
         let state = self.state();
+        state.producers.check_epoch(producer, epoch)?;
         let is_open = state.producers.open_epoch(producer) == Some(epoch);
-        (!is_open).then(|| state.producers.guard(producer))
+        Ok((!is_open).then(|| state.producers.guard(producer)))
     }
 
     /// What [`append_transactional`](Self::append_transactional) would say of a batch without a sequence.

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 use super::harness::{append, batch, id, open, simulate};
 use crate::{
-    AbortedTransaction, AppendError, Appended, Log, Marker, Partition, ProducerError, Watermark,
+    AbortedTransaction, AppendError, Appended, Log, Marker, Partition, ProducerError,
+    TransactionGuard, Watermark,
 };
 
 /// A batch of a transaction.
@@ -35,7 +36,7 @@ pub(super) fn marker(producer: i64, epoch: i16, outcome: TxnOutcome) -> Marker {
 /// Appends a batch of a transaction as a broker does that has asked the coordinator.
 fn vouched(partition: &Arc<Partition>, batch: BatchMut) -> Result<Appended, AppendError> {
     let (id, epoch) = (batch.header().producer_id, batch.header().producer_epoch);
-    let guard = partition.transaction_guard(id, epoch);
+    let guard = partition.transaction_guard(id, epoch)?;
     partition.append_transactional(batch, guard)
 }
 
@@ -103,13 +104,14 @@ fn rule_29_the_first_batch_needs_a_guard_that_no_marker_has_made_stale() {
     simulate(2, |env, _world| async move {
         let (_log, partition) = one_partition(&env);
         assert_eq!(refusal(partition.append(data(1, 0, 0))), ProducerError::NoTransaction);
-        let before = partition.transaction_guard(ProducerId(1), ProducerEpoch(1));
+        let before =
+            partition.transaction_guard(ProducerId(1), ProducerEpoch(1)).expect("its epoch");
         end(&partition, marker(1, 1, TxnOutcome::Abort)).await;
         let late = partition.append_transactional(data(1, 1, 0), before);
         assert_eq!(refusal(late), ProducerError::NoTransaction);
 
         write(&partition, data(1, 1, 0)).await;
-        assert_eq!(partition.transaction_guard(ProducerId(1), ProducerEpoch(1)), None);
+        assert_eq!(partition.transaction_guard(ProducerId(1), ProducerEpoch(1)), Ok(None));
         partition.append(data(1, 1, 1)).expect("the transaction goes on without a guard");
         // Rule 30.
         let (id, epoch) = (ProducerId(1), ProducerEpoch(1));
@@ -170,6 +172,48 @@ fn clients_that_do_not_know_kip_890_go_on_with_their_epoch_and_sequence() {
         end(&partition, old(TxnOutcome::Abort)).await;
         assert_eq!(stable(&partition), Offset(4));
         assert_eq!(partition.aborted_transactions(Offset(0), Offset(4)).len(), 1);
+        let empty = end(&partition, old(TxnOutcome::Commit)).await;
+        assert_eq!(
+            empty,
+            Offset(4),
+            "the marker of a transaction without a batch here, as in Kafka"
+        );
+    });
+}
+
+#[test]
+fn rule_12_clients_of_kip_890_begin_with_sequence_0_where_they_are_unknown() {
+    simulate(9, |env, _world| async move {
+        let (_log, partition) = one_partition(&env);
+        let guard = partition.transaction_guard(ProducerId(1), ProducerEpoch(0)).expect("unknown");
+        let from_zero = guard.map(TransactionGuard::from_zero);
+        let skipping = partition.append_transactional(data(1, 0, 7), from_zero);
+        assert!(matches!(refusal(skipping), ProducerError::OutOfOrder { .. }));
+        partition.append_transactional(data(1, 0, 0), from_zero).expect("the first");
+        let guard = partition.transaction_guard(ProducerId(2), ProducerEpoch(0)).expect("unknown");
+        partition
+            .append_transactional(data(2, 0, 7), guard)
+            .expect("an old client begins anywhere");
+    });
+}
+
+#[test]
+fn rule_12_batches_without_an_epoch_are_compared_and_not_counted() {
+    simulate(10, |env, _world| async move {
+        let (_log, partition) = one_partition(&env);
+        let batch = |epoch, sequence| {
+            let builder = BatchBuilder::new();
+            let mut builder =
+                builder.producer(ProducerId(1), ProducerEpoch(epoch), Sequence(sequence));
+            builder.push(Timestamp(0), None, None, &[]);
+            partition.append(builder.build().expect("a batch"))
+        };
+        assert!(matches!(refusal(batch(-2, 0)), ProducerError::StaleEpoch { .. }));
+        batch(-1, 0).expect("no epoch");
+        batch(-1, 9).expect("any sequence");
+        assert!(batch(-1, 9).expect("known").duplicate);
+        batch(0, 5).expect("an epoch at last");
+        assert!(matches!(refusal(batch(0, 9)), ProducerError::OutOfOrder { .. }));
     });
 }
 
@@ -222,7 +266,7 @@ fn what_was_accepted_and_not_durable_ends_no_transaction() {
         ending.ticket.wait().await.expect_err("the device failed");
         assert_eq!(stable(&partition), Offset(0));
         let guard = partition.transaction_guard(ProducerId(1), ProducerEpoch(0));
-        assert_eq!(guard, None, "it is open again");
+        assert_eq!(guard, Ok(None), "it is open again");
         drop(log);
     });
 }
