@@ -5,15 +5,15 @@ use std::fmt::Display;
 
 use thalweg_kafka_wire::ErrorCode;
 
-/// Codes that mean "not yet": markers and metadata travel on their own in both brokers.
-const LATER: [ErrorCode; 6] = [
+/// Codes of a coordinator that is about to be there.
+const LOADING: [ErrorCode; 3] = [
     ErrorCode::CoordinatorLoadInProgress,
     ErrorCode::CoordinatorNotAvailable,
     ErrorCode::NotCoordinator,
-    ErrorCode::ConcurrentTransactions,
-    ErrorCode::NotEnoughReplicas,
-    ErrorCode::RequestTimedOut,
 ];
+/// Codes that ask to wait for the end of the last transaction.
+const BUSY: [ErrorCode; 3] =
+    [ErrorCode::ConcurrentTransactions, ErrorCode::NotEnoughReplicas, ErrorCode::RequestTimedOut];
 
 /// Fields by their paths, such as `plain-0.error`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,9 +95,18 @@ impl Answer {
         self.get(path) == Some(ErrorCode::None.name())
     }
 
-    /// True if any of its codes asks to try again later.
-    pub fn is_later(&self) -> bool {
-        self.fields.values().any(|value| LATER.iter().any(|code| code.name() == value))
+    /// True if the coordinator is not there yet.
+    pub fn is_loading(&self) -> bool {
+        self.has_any(&LOADING)
+    }
+
+    /// True if an end of a transaction has to come first.
+    pub fn is_busy(&self) -> bool {
+        self.has_any(&BUSY)
+    }
+
+    fn has_any(&self, codes: &[ErrorCode]) -> bool {
+        self.fields.values().any(|value| codes.iter().any(|code| code.name() == value))
     }
 
     /// Every code in it, and a closed connection.
@@ -136,12 +145,9 @@ mod tests {
         thalweg.set("a-0.offset", 7);
         thalweg.set("a-0.more", 1);
         let differences = kafka.differences(&thalweg);
-        let found: Vec<_> = differences
-            .iter()
-            .map(|d| (d.field(), d.kafka.as_str(), d.thalweg.as_str()))
-            .collect();
-        let expected =
-            [("error", "NONE", "UNKNOWN_TOPIC_OR_PARTITION"), ("more", "absent", "1")];
+        let found: Vec<_> =
+            differences.iter().map(|d| (d.field(), d.kafka.as_str(), d.thalweg.as_str())).collect();
+        let expected = [("error", "NONE", "UNKNOWN_TOPIC_OR_PARTITION"), ("more", "absent", "1")];
         assert_eq!(found, expected);
     }
 }

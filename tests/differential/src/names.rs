@@ -45,13 +45,20 @@ pub struct Names {
     producers: Vec<i64>,
     members: Vec<String>,
     topics: BTreeMap<String, Uuid>,
+    first_epoch: i32,
     began_ms: i64,
 }
 
 impl Names {
     /// Nothing has a name yet. Both brokers must be given the same `began_ms`.
     pub fn new(began_ms: i64) -> Self {
-        Self { producers: Vec::new(), members: Vec::new(), topics: BTreeMap::new(), began_ms }
+        Self {
+            producers: Vec::new(),
+            members: Vec::new(),
+            topics: BTreeMap::new(),
+            first_epoch: 0,
+            began_ms,
+        }
     }
 
     /// Where the timestamps of a script that starts now begin.
@@ -108,6 +115,22 @@ impl Names {
         known.map_or_else(|| "unknown".into(), |(topic, _)| topic.clone())
     }
 
+    /// Notes the leader epoch with which the broker begins, also as a coordinator. Which number that is is
+    /// its own affair.
+    pub fn leads_since(&mut self, first: i32) {
+        self.first_epoch = first;
+    }
+
+    /// The broker's number of a leader epoch, counted from its first; less than 0 is no epoch.
+    pub fn leader_epoch(&self, epoch: i32) -> i32 {
+        if epoch < 0 { epoch } else { epoch + self.first_epoch }
+    }
+
+    /// How many leader epochs there were before that one.
+    pub fn epochs_before(&self, leader_epoch: i32) -> i32 {
+        if leader_epoch < 0 { leader_epoch } else { leader_epoch - self.first_epoch }
+    }
+
     /// The broker's milliseconds for one of the script's moments.
     pub fn timestamp(&self, moment: i64) -> i64 {
         self.began_ms + moment
@@ -116,7 +139,7 @@ impl Names {
     /// A timestamp as the script sees it: one of its moments, or the broker's own clock.
     pub fn moment(&self, timestamp: i64) -> String {
         match timestamp - self.began_ms {
-            _ if timestamp < 0 => timestamp.to_string(),
+            _ if timestamp <= 0 => timestamp.to_string(),
             moment @ 0..=TIMES_END_AFTER_MS => format!("+{moment}"),
             _ => "clock".into(),
         }

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::known::Known;
 use crate::names::Names;
 
-/// How long a broker may answer "later" before that is its answer.
+/// How long a broker may ask to wait for the end of a transaction before that is its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for what has to come about on both sides before the script can go on.
 const SETTLE_PATIENCE: Duration = Duration::from_mins(1);
@@ -65,11 +65,7 @@ pub struct Pair {
 }
 
 impl Peer {
-    async fn open(
-        name: &'static str,
-        address: SocketAddr,
-        began_ms: i64,
-    ) -> Result<Self, Failure> {
+    async fn open(name: &'static str, address: SocketAddr, began_ms: i64) -> Result<Self, Failure> {
         let connection = Connection::open(name, address).await?;
         Ok(Self { name, connection, names: Names::new(began_ms) })
     }
@@ -83,10 +79,12 @@ impl Peer {
     }
 
     async fn ask<A: Ask>(&mut self, ask: &A, version: i16) -> Result<Answer, Failure> {
-        let deadline = Instant::now() + PATIENCE;
+        let began = Instant::now();
         loop {
             let answer = self.ask_once(ask, version).await?;
-            if !answer.is_later() || Instant::now() > deadline {
+            let again = answer.is_busy() && began.elapsed() < PATIENCE
+                || answer.is_loading() && began.elapsed() < SETTLE_PATIENCE;
+            if !again {
                 return Ok(answer);
             }
             sleep(PAUSE).await;

@@ -6,7 +6,7 @@ use thalweg_kafka_wire::Segments;
 use thalweg_kafka_wire::messages::fetch_request::{FetchPartition, FetchTopic};
 use thalweg_kafka_wire::messages::fetch_response::PartitionData;
 use thalweg_kafka_wire::messages::{FetchRequest, FetchResponse};
-use thalweg_records::{Batch, BatchReader, EndTxnMarker, Record};
+use thalweg_records::{Batch, BatchReader, EndTxnMarker, Record, TimestampType};
 
 use super::{Place, by_topic};
 use crate::answer::Answer;
@@ -17,6 +17,7 @@ use crate::pair::Ask;
 /// From here on topics go by their ids.
 const TOPIC_IDS_FROM: i16 = 13;
 const DECOMPRESSED_MAX: usize = 16 << 20;
+const TEXT_MAX: usize = 12;
 
 /// Reads some partitions, without a session and without waiting.
 #[derive(Clone, Debug)]
@@ -61,9 +62,9 @@ impl Ask for Fetch {
         let topics = by_topic(&self.from, |from| &from.place).into_iter().map(|(topic, of)| {
             let partitions = of.into_iter().map(|from| FetchPartition {
                 partition: from.place.partition,
-                current_leader_epoch: from.leader_epoch,
+                current_leader_epoch: names.leader_epoch(from.leader_epoch),
                 fetch_offset: from.offset,
-                last_fetched_epoch: from.last_epoch,
+                last_fetched_epoch: names.leader_epoch(from.last_epoch),
                 partition_max_bytes: self.bytes_max.1,
                 ..Default::default()
             });
@@ -116,10 +117,10 @@ fn of_partition(
         answer.set(format!("{at}.log_start_offset"), partition.log_start_offset);
     }
     let diverging = &partition.diverging_epoch;
-    let diverging = format!("{}@{}", diverging.end_offset, diverging.epoch);
+    let diverging = format!("{}@{}", diverging.end_offset, names.epochs_before(diverging.epoch));
     answer.set(format!("{at}.diverging"), diverging);
     let leader = &partition.current_leader;
-    let leader = format!("{}@{}", leader.leader_id, leader.leader_epoch);
+    let leader = format!("{}@{}", leader.leader_id, names.epochs_before(leader.leader_epoch));
     answer.set(format!("{at}.leader"), leader);
     answer.set(format!("{at}.preferred_replica"), partition.preferred_read_replica);
     let aborted = partition.aborted_transactions.as_ref().map(|aborted| {
@@ -145,12 +146,17 @@ fn of_records(answer: &mut Answer, at: &str, names: &mut Names, records: &Segmen
 
 fn describe(names: &mut Names, batch: &Batch) -> String {
     let header = batch.header();
+    // Nobody reads the timestamp of a marker, so that it does not matter who is said to have set it.
+    let attributes = match header.attributes.is_control() {
+        true => header.attributes.with_timestamp_type(TimestampType::CreateTime),
+        false => header.attributes,
+    };
     let crc = if batch.verify_crc().is_ok() { "" } else { " WRONG CRC" };
     let records: Vec<_> = batch.records(DECOMPRESSED_MAX).into_iter().flatten().collect();
     let records: Vec<_> = records
         .iter()
         .map(|record| match record {
-            Ok(record) if header.attributes.is_control() => marker(record),
+            Ok(record) if header.attributes.is_control() => marker(names, record),
             Ok(record) => {
                 format!("{}={}", text(record.key.as_deref()), text(record.value.as_deref()))
             }
@@ -163,22 +169,26 @@ fn describe(names: &mut Names, batch: &Batch) -> String {
         names.pid(header.producer_id.0),
         header.producer_epoch,
         header.base_sequence,
-        header.attributes.0,
-        header.leader_epoch,
+        attributes.0,
+        names.epochs_before(header.leader_epoch.0),
         names.moment(header.base_timestamp.0),
         names.moment(header.max_timestamp.0),
     )
 }
 
-fn marker(record: &Record) -> String {
+fn marker(names: &Names, record: &Record) -> String {
     match EndTxnMarker::parse(record) {
         Ok(Some(marker)) => {
-            format!("{:?} by coordinator {}", marker.outcome, marker.coordinator_epoch)
+            let epoch = names.epochs_before(marker.coordinator_epoch);
+            format!("{:?} by coordinator {epoch}", marker.outcome)
         }
         other => format!("{other:?}"),
     }
 }
 
+/// The beginning is what tells records apart: the rest is padding.
 fn text(bytes: Option<&[u8]>) -> String {
-    bytes.map_or_else(|| "null".into(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+    let Some(bytes) = bytes else { return "null".into() };
+    let beginning = &bytes[..bytes.len().min(TEXT_MAX)];
+    format!("{}({})", String::from_utf8_lossy(beginning), bytes.len())
 }

@@ -235,7 +235,13 @@ impl Ask for FetchOffsets {
             for of in topic.partitions {
                 let at = format!("{}-{}", topic.name, of.partition_index);
                 let epoch = of.committed_leader_epoch;
-                of_partition(&mut answer, &at, of.error_code, (of.committed_offset, epoch), of.metadata);
+                of_partition(
+                    &mut answer,
+                    &at,
+                    of.error_code,
+                    (of.committed_offset, epoch),
+                    of.metadata,
+                );
             }
         }
         for group in response.groups {

@@ -48,7 +48,8 @@ impl Ask for DescribeProducers {
                     answer.set(format!("{at}.last_sequence"), producer.last_sequence);
                     let last = names.moment(producer.last_timestamp);
                     answer.set(format!("{at}.last_timestamp"), last);
-                    answer.set(format!("{at}.coordinator_epoch"), producer.coordinator_epoch);
+                    let coordinator = names.epochs_before(producer.coordinator_epoch);
+                    answer.set(format!("{at}.coordinator_epoch"), coordinator);
                     answer.set(format!("{at}.start_offset"), producer.current_txn_start_offset);
                 }
             }
@@ -186,7 +187,7 @@ impl Ask for WriteMarkers {
             producer_epoch: self.epoch,
             transaction_result: self.commit,
             topics: topics.collect(),
-            coordinator_epoch: self.coordinator_epoch,
+            coordinator_epoch: names.leader_epoch(self.coordinator_epoch),
             transaction_version: self.transaction_version,
         };
         Ok(WriteTxnMarkersRequest { markers: vec![marker] })

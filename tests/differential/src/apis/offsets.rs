@@ -52,7 +52,7 @@ impl Ask for ListOffsets {
         let topics = by_topic(&self.of, |(place, ..)| place).into_iter().map(|(name, of)| {
             let partitions = of.into_iter().map(|(place, when, epoch)| ListOffsetsPartition {
                 partition_index: place.partition,
-                current_leader_epoch: *epoch,
+                current_leader_epoch: names.leader_epoch(*epoch),
                 timestamp: match when {
                     When::Named(name) => *name,
                     When::Moment(moment) => names.timestamp(*moment),
@@ -77,7 +77,8 @@ impl Ask for ListOffsets {
                 answer.set(format!("{at}.offset"), partition.offset);
                 answer.set(format!("{at}.timestamp"), names.moment(partition.timestamp));
                 if version >= 4 {
-                    answer.set(format!("{at}.leader_epoch"), partition.leader_epoch);
+                    let epoch = names.epochs_before(partition.leader_epoch);
+                    answer.set(format!("{at}.leader_epoch"), epoch);
                 }
             }
         }
@@ -95,25 +96,26 @@ pub struct EpochEnds {
 impl Ask for EpochEnds {
     type Request = OffsetForLeaderEpochRequest;
 
-    fn request(&self, _: i16, _: &Names) -> Result<OffsetForLeaderEpochRequest, Failure> {
+    fn request(&self, _: i16, names: &Names) -> Result<OffsetForLeaderEpochRequest, Failure> {
         let topics = by_topic(&self.of, |(place, ..)| place).into_iter().map(|(topic, of)| {
             let partitions = of.into_iter().map(|(place, known, asked)| OffsetForLeaderPartition {
                 partition: place.partition,
-                current_leader_epoch: *known,
-                leader_epoch: *asked,
+                current_leader_epoch: names.leader_epoch(*known),
+                leader_epoch: names.leader_epoch(*asked),
             });
             OffsetForLeaderTopic { topic, partitions: partitions.collect() }
         });
         Ok(OffsetForLeaderEpochRequest { replica_id: -2, topics: topics.collect() })
     }
 
-    fn answer(&self, _: i16, _: &mut Names, response: OffsetForLeaderEpochResponse) -> Answer {
+    fn answer(&self, _: i16, names: &mut Names, response: OffsetForLeaderEpochResponse) -> Answer {
         let mut answer = Answer::default();
         for topic in response.topics {
             for partition in topic.partitions {
                 let at = format!("{}-{}", topic.topic, partition.partition);
                 answer.code(format!("{at}.error"), partition.error_code);
-                answer.set(format!("{at}.leader_epoch"), partition.leader_epoch);
+                let epoch = names.epochs_before(partition.leader_epoch);
+                answer.set(format!("{at}.leader_epoch"), epoch);
                 answer.set(format!("{at}.end_offset"), partition.end_offset);
             }
         }

@@ -72,7 +72,8 @@ impl Ask for Produce {
                     partition.record_errors.iter().map(|error| error.batch_index).collect();
                 answer.set(format!("{at}.record_errors"), format!("{errors:?}"));
                 let leader = partition.current_leader;
-                let leader = format!("{}@{}", leader.leader_id, leader.leader_epoch);
+                let leader =
+                    format!("{}@{}", leader.leader_id, names.epochs_before(leader.leader_epoch));
                 answer.set(format!("{at}.leader"), leader);
             }
         }

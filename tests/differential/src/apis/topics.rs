@@ -146,9 +146,12 @@ impl Ask for Metadata {
     }
 
     fn request(&self, _: i16, _: &Names) -> Result<MetadataRequest, Failure> {
-        let topic =
-            MetadataRequestTopic { name: Some(self.topic.clone()), ..Default::default() };
-        Ok(MetadataRequest { topics: Some(vec![topic]), ..Default::default() })
+        let topic = MetadataRequestTopic { name: Some(self.topic.clone()), ..Default::default() };
+        Ok(MetadataRequest {
+            topics: Some(vec![topic]),
+            allow_auto_topic_creation: false,
+            ..Default::default()
+        })
     }
 
     fn answer(&self, _: i16, names: &mut Names, response: MetadataResponse) -> Answer {
@@ -162,7 +165,7 @@ impl Ask for Metadata {
             for partition in topic.partitions {
                 let at = format!("{name}-{}", partition.partition_index);
                 answer.code(format!("{at}.error"), partition.error_code);
-                answer.set(format!("{at}.leader_epoch"), partition.leader_epoch);
+                names.leads_since(partition.leader_epoch);
             }
         }
         answer

@@ -93,15 +93,14 @@ impl Ask for AddPartitions {
                 ..Default::default()
             });
         }
-        let transactions = self.transactions.iter().map(|(claim, places)| {
-            AddPartitionsToTxnTransaction {
+        let transactions =
+            self.transactions.iter().map(|(claim, places)| AddPartitionsToTxnTransaction {
                 transactional_id: claim.id.clone(),
                 producer_id: names.producer_id(claim.producer),
                 producer_epoch: claim.epoch,
                 verify_only: self.verify_only,
                 topics: topics(places),
-            }
-        });
+            });
         let transactions = transactions.collect();
         Ok(AddPartitionsToTxnRequest { transactions, ..Default::default() })
     }

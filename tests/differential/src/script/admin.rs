@@ -61,33 +61,52 @@ impl Script {
         Ok(())
     }
 
-    /// Markers past the coordinator. Epochs of coordinators are played with only where there is none
-    /// that would be fenced for ever.
+    /// Markers past the coordinator.
     pub(super) async fn write_markers(&mut self) -> Result<(), Failure> {
         let at = self.rng.usize(0..self.writers.len());
-        let writer = &self.writers[at];
-        let (claim, transactional) = (writer.claim(), writer.id.is_some());
-        let mut places: Vec<Place> = writer.added.iter().take(2).cloned().collect();
-        if places.is_empty() || self.chance(20) {
-            places = self.places(Self::any_place);
-        }
-        let off = self.pick(&[0, 0, 0, 1, -1, 2]);
-        let producer = if self.chance(10) { Pid::Unknown } else { claim.producer };
-        if producer == Pid::None {
+        if self.writers[at].producer == Pid::None {
             return Ok(());
         }
-        let coordinator_epoch = if transactional { 0 } else { self.pick(&[0, 1, 2, 3]) };
-        let epoch = claim.epoch.wrapping_add(off).max(0);
+        if self.writers[at].id.is_some() {
+            return self.end_by_force(at).await;
+        }
+        let writer = &self.writers[at];
+        let (known, epoch) = (writer.producer, writer.epoch);
+        let markers = WriteMarkers {
+            producer: if self.chance(10) { Pid::Unknown } else { known },
+            epoch: epoch.saturating_add(self.pick(&[1, 2, -1])).max(0),
+            commit: self.chance(50),
+            coordinator_epoch: self.pick(&[0, 1, 2, 3]),
+            places: self.places(Self::any_place),
+            transaction_version: self.pick(&[0, 1, 2]),
+        };
+        self.step(markers).await?;
+        Ok(())
+    }
+
+    /// A transaction with a coordinator, which later epochs would fence for ever.
+    async fn end_by_force(&mut self, at: usize) -> Result<(), Failure> {
+        let writer = &self.writers[at];
+        let places: Vec<Place> = writer.written.iter().take(2).cloned().collect();
+        let (producer, epoch) = (writer.producer, writer.epoch);
+        if places.is_empty() {
+            return Ok(());
+        }
+        let epoch = epoch.saturating_sub(self.pick(&[0, 0, 0, 1])).max(0);
         let (commit, transaction_version) = (self.chance(50), self.pick(&[0, 1, 2]));
+        let coordinator_epoch = 0;
         let markers = WriteMarkers {
             producer,
             epoch,
             commit,
             coordinator_epoch,
-            places,
+            places: places.clone(),
             transaction_version,
         };
-        self.step(markers).await?;
+        let answer = self.step(markers).await?;
+        if answer.all_ok() {
+            self.writers[at].written.retain(|place| !places.contains(place));
+        }
         Ok(())
     }
 
@@ -163,8 +182,13 @@ impl Script {
     ) -> Result<(), Failure> {
         let configs = configs.to_vec();
         let topic = topic.to_owned();
-        let create =
-            CreateTopic { topic: topic.clone(), partitions, replicas: 1, configs, validate_only: false };
+        let create = CreateTopic {
+            topic: topic.clone(),
+            partitions,
+            replicas: 1,
+            configs,
+            validate_only: false,
+        };
         self.step(create).await?;
         self.pair.settle(&Metadata { topic: topic.clone() }, 12, Answer::all_ok).await?;
         let of = (0..partitions)

@@ -15,7 +15,7 @@ use std::ops::RangeInclusive;
 
 use crate::answer::Answer;
 use crate::apis::Place;
-use crate::apis::groups::Member;
+use crate::apis::groups::{FindCoordinator, Member};
 use crate::apis::inspect::DescribeTransactions;
 use crate::failure::Failure;
 use crate::pair::{Ask, Pair};
@@ -77,6 +77,11 @@ impl Script {
         for (topic, partitions, configs) in TOPICS {
             self.create_topic(topic, partitions, configs).await?;
         }
+        // Kafka makes the topics of its coordinators when somebody looks for one.
+        for kind in [0, 1] {
+            let ask = FindCoordinator { kind, key: "anybody".into() };
+            self.pair.settle(&ask, 4, Answer::all_ok).await?;
+        }
         self.join_group().await?;
         for number in 0..TRANSACTIONAL + IDEMPOTENT {
             let writer = self.new_writer(number);
@@ -135,11 +140,23 @@ impl Script {
         ask: A,
     ) -> Result<Answer, Failure> {
         self.settle().await?;
-        self.step_eagerly(versions, ask).await
+        self.ask(versions, ask).await
     }
 
-    /// The same without waiting for the markers of the last transaction.
+    /// The same without waiting for the markers of the asking producer's own last transaction.
     async fn step_eagerly<A: Ask>(
+        &mut self,
+        at: usize,
+        versions: RangeInclusive<i16>,
+        ask: A,
+    ) -> Result<Answer, Failure> {
+        if self.unsettled != self.writers[at].id {
+            self.settle().await?;
+        }
+        self.ask(versions, ask).await
+    }
+
+    async fn ask<A: Ask>(
         &mut self,
         versions: RangeInclusive<i16>,
         ask: A,
@@ -169,7 +186,8 @@ impl Script {
     /// A partition that exists, or now and then one that does not.
     fn any_place(&mut self) -> Place {
         if self.chance(3) {
-            let wrong = [Place::new("nowhere", 0), Place::new("plain", 99), Place::new("plain", -1)];
+            let wrong =
+                [Place::new("nowhere", 0), Place::new("plain", 99), Place::new("plain", -1)];
             return self.pick(&wrong);
         }
         self.place()

@@ -64,7 +64,7 @@ impl Script {
         }
         let own = init.id == self.writers[at].id;
         let answer = if self.chance(50) {
-            self.step_eagerly(0..=5, init).await?
+            self.step_eagerly(at, 0..=5, init).await?
         } else {
             self.step(init).await?
         };
@@ -121,7 +121,7 @@ impl Script {
         let ask = AddPartitions { transactions, verify_only: false };
         let versions = if self.chance(8) { 4..=5 } else { 0..=3 };
         let answer = if honest && self.chance(50) {
-            self.step_eagerly(versions, ask).await?
+            self.step_eagerly(at, versions, ask).await?
         } else {
             self.step_in(versions, ask).await?
         };
@@ -129,7 +129,9 @@ impl Script {
         if honest && answer.all_ok() {
             writer.added.extend(places);
             writer.open = true;
-        } else if honest && places.iter().all(|place| place.topic != "nowhere" && place.partition < 9) {
+        } else if honest
+            && places.iter().all(|place| place.topic != "nowhere" && place.partition < 9)
+        {
             writer.trouble += 1;
         }
         Ok(())
@@ -171,8 +173,7 @@ impl Script {
         let honest = claim == self.writers[at].claim();
         let member = self.member_of(&group);
         let places = self.places(Self::any_place);
-        let commits: Vec<Commit> =
-            places.into_iter().map(|place| self.commit(place)).collect();
+        let commits: Vec<Commit> = places.into_iter().map(|place| self.commit(place)).collect();
         let ask = TxnCommitOffsets { claim, group: group.clone(), member, commits };
         let versions = match (old, self.chance(3)) {
             (true, false) | (false, true) if member == Member::NOBODY => 0..=4,
@@ -223,7 +224,7 @@ impl Script {
         };
         let id = end.claim.id.clone();
         let answer = if self.chance(50) {
-            self.step_eagerly(versions, end.clone()).await?
+            self.step_eagerly(at, versions, end.clone()).await?
         } else {
             self.step_in(versions, end.clone()).await?
         };

@@ -32,6 +32,8 @@ pub struct Writer {
     pub epoch: i16,
     /// What it added to its transaction.
     pub added: BTreeSet<Place>,
+    /// Where there are records of its transaction.
+    pub written: BTreeSet<Place>,
     /// The groups that it added.
     pub groups: BTreeSet<String>,
     /// True if a transaction should be open.
@@ -62,6 +64,7 @@ impl Writer {
             producer: Pid::None,
             epoch: -1,
             added: BTreeSet::new(),
+            written: BTreeSet::new(),
             groups: BTreeSet::new(),
             open: false,
             stale: Vec::new(),
@@ -91,6 +94,7 @@ impl Writer {
     pub fn ended(&mut self) {
         self.open = false;
         self.added.clear();
+        self.written.clear();
         self.groups.clear();
     }
 
@@ -115,7 +119,8 @@ impl Writer {
         if sent.batches.contains(batch) {
             return;
         }
-        sent.next = (i64::from(batch.sequence) + i64::from(batch.records)).rem_euclid(1 << 31) as i32;
+        sent.next =
+            (i64::from(batch.sequence) + i64::from(batch.records)).rem_euclid(1 << 31) as i32;
         sent.batches.push_back(batch.clone());
         if sent.batches.len() > BATCHES_MAX {
             sent.batches.pop_front();
@@ -123,6 +128,7 @@ impl Writer {
         if self.id.is_some() && batch.transactional {
             self.open = true;
             self.added.insert(place.clone());
+            self.written.insert(place.clone());
         }
     }
 }
