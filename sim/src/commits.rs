@@ -86,13 +86,8 @@ impl Offsets {
                 self.note(positions, Event::CommitUnknown);
                 return None;
             }
-            // The coordinator lost its state: what it was at may stand in its partition.
-            Some(Err(GroupError::NotCoordinator)) => {
-                self.note(positions, Event::CommitUnknown);
-                Err(GroupError::NotCoordinator)
-            }
             Some(Err(error)) => {
-                self.note(positions, Event::CommitFailed);
+                self.note(positions, refused(error));
                 Err(error)
             }
             Some(Ok(topics)) => self.settle(positions, topics),
@@ -172,7 +167,7 @@ impl Offsets {
                 Ok(()) => Event::CommitAcked(commit),
                 Err(BrokerError::Group(error)) => {
                     outcome = Err(error);
-                    Event::CommitFailed(commit)
+                    refused(error)(commit)
                 }
                 Err(error) => {
                     self.stage.history.complain(format_args!("a commit is refused: {error}"));
@@ -214,5 +209,14 @@ impl Offsets {
     fn topic<T>(&self, partitions: Vec<T>) -> Option<TopicPartitions<T>> {
         let name = TopicName::new(&self.target.name).ok()?;
         Some(TopicPartitions { name, id: TopicId::ZERO, partitions })
+    }
+}
+
+/// What a refusal says of a commit. Of a coordinator that has lost its state, what it was at may stand in
+/// its partition.
+fn refused<'a>(error: GroupError) -> fn(Commit<'a>) -> Event<'a> {
+    match error {
+        GroupError::NotCoordinator => Event::CommitUnknown,
+        _ => Event::CommitFailed,
     }
 }

@@ -259,7 +259,7 @@ fn transactors(random: &mut fastrand::Rng, topics: &[TopicPlan]) -> Vec<Transact
             output,
             is_new: random.bool(),
             timeout: Duration::from_millis(random.u64(1000..10_000)),
-            patience: Duration::from_millis(random.u64(300..3000)),
+            patience: Duration::from_millis(random.u64(100..2000)),
         });
     }
     plans

@@ -290,10 +290,12 @@ impl Session {
             (0..batches).map(|_| self.random.i32(0..self.output.partitions)).collect();
         let partitions = if copies.is_empty() { own } else { copies.keys().copied().collect() };
         self.add_partitions(&partitions).await?;
+        // Who gives up early leaves batches on their way.
+        let patience = if self.random.bool() { self.plan.patience } else { DEADLINE };
         let sent = if copies.is_empty() {
-            self.producer.send(&partitions, DEADLINE).await
+            self.producer.send(&partitions, patience).await
         } else {
-            self.producer.send_copies(&copies, DEADLINE).await
+            self.producer.send_copies(&copies, patience).await
         };
         sent.map_err(|_| Over)?;
         self.stage.ledger.count("transactions written");
@@ -403,7 +405,8 @@ impl Session {
         match (next, outcome) {
             (Some(next), _) => self.become_another(next),
             // Clients before KIP-890 have the same epoch in the next transaction, and nobody could tell
-            // what comes late from what belongs there (KIP-360).
+            // what comes late from what belongs there (KIP-360). Some come back after a while only.
+            (None, _) if self.is_unclear && self.random.bool() => return Err(Over),
             (None, _) if self.is_unclear => self.begin_session(self.who).await?,
             (None, _) => {}
         }
