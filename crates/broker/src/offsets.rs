@@ -43,6 +43,11 @@ pub struct ListedOffset {
 impl ListedOffset {
     const NONE: Self =
         Self { offset: Offset::NONE, timestamp: Timestamp::NONE, leader_epoch: LeaderEpoch::NONE };
+
+    /// Nothing if the reader does not see that far.
+    fn before(self, end: Offset) -> Self {
+        if self.offset < end { self } else { Self::NONE }
+    }
 }
 
 impl From<TimestampOffset> for ListedOffset {
@@ -78,21 +83,18 @@ impl Broker {
         let partition = topic.partition(asked.partition)?.clone();
         check_epoch(&partition, asked.current_leader_epoch)?;
         let watermarks = partition.watermarks();
+        let end = watermarks.get(asked.isolation.watermark());
         Ok(match asked.spec {
-            OffsetSpec::Latest => {
-                at(watermarks.get(asked.isolation.watermark()), partition.leader_epoch())
-            }
+            OffsetSpec::Latest => at(end, partition.leader_epoch()),
             OffsetSpec::Earliest | OffsetSpec::EarliestLocal => {
                 let epoch = partition.epoch_at(watermarks.log_start);
                 at(watermarks.log_start, epoch.unwrap_or_else(|| partition.leader_epoch()))
             }
             // Nothing is copied to a remote store.
             OffsetSpec::LatestTiered | OffsetSpec::EarliestPendingUpload => ListedOffset::NONE,
-            OffsetSpec::MaxTimestamp => self.find(partition, None).await?,
+            OffsetSpec::MaxTimestamp => self.find(partition, None).await?.before(end),
             OffsetSpec::Timestamp(timestamp) => {
-                let end = watermarks.get(asked.isolation.watermark());
-                let found = self.find(partition, Some(timestamp)).await?;
-                if found.offset < end { found } else { ListedOffset::NONE }
+                self.find(partition, Some(timestamp)).await?.before(end)
             }
         })
     }

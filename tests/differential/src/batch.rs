@@ -1,7 +1,7 @@
 //! Record batches, right ones and wrong ones.
 
 use bytes::{BufMut, BytesMut};
-use thalweg_records::{Attributes, BatchBuilder, HEADER_LEN, TimestampType};
+use thalweg_records::{Attributes, BatchBuilder, HEADER_LEN};
 use thalweg_types::{ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::failure::Failure;
@@ -63,12 +63,8 @@ pub enum Flaw {
     Cut,
     /// There are no bytes at all.
     NoBytes,
-    /// Null instead of bytes.
-    Null,
     /// A codec that does not exist.
     Codec,
-    /// The timestamp type that only brokers set.
-    LogAppendTime,
     /// A timestamp in the future.
     Future,
     /// Records have no keys.
@@ -79,7 +75,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// Each of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 17] = [
         Self::Crc,
         Self::Magic(0),
         Self::Magic(1),
@@ -94,9 +90,7 @@ impl Flaw {
         Self::Two,
         Self::Cut,
         Self::NoBytes,
-        Self::Null,
         Self::Codec,
-        Self::LogAppendTime,
         Self::Future,
         Self::Large,
     ];
@@ -104,16 +98,15 @@ impl Flaw {
 
 impl Batch {
     /// The batch as a broker gets it.
-    pub fn bytes(&self, names: &Names) -> Result<Option<BytesMut>, Failure> {
+    pub fn bytes(&self, names: &Names) -> Result<BytesMut, Failure> {
         let mut bytes = self.sound(names)?;
-        let Some(flaw) = self.flaw else { return Ok(Some(bytes)) };
+        let Some(flaw) = self.flaw else { return Ok(bytes) };
         let add = |bytes: &mut BytesMut, at: usize, more: i32| {
             let now = bytes[at..at + 4].try_into().map_or(0, i32::from_be_bytes);
             put(bytes, at, now.wrapping_add(more).to_be_bytes());
         };
         match flaw {
-            Flaw::Null => return Ok(None),
-            Flaw::NoBytes => return Ok(Some(BytesMut::new())),
+            Flaw::NoBytes => return Ok(BytesMut::new()),
             Flaw::Magic(magic) => put(&mut bytes, MAGIC_AT, magic.to_be_bytes()),
             Flaw::Count(more) => add(&mut bytes, COUNT_AT, more),
             Flaw::LastOffset(more) => add(&mut bytes, LAST_OFFSET_DELTA_AT, more),
@@ -122,16 +115,13 @@ impl Batch {
             Flaw::Cut => bytes.truncate(bytes.len() - 1),
             Flaw::Control => attributes(&mut bytes, |bits| bits.with_control(true)),
             Flaw::Codec => attributes(&mut bytes, |bits| Attributes(bits.0 | 7)),
-            Flaw::LogAppendTime => attributes(&mut bytes, |bits| {
-                bits.with_timestamp_type(TimestampType::LogAppendTime)
-            }),
             Flaw::Crc | Flaw::Two | Flaw::Future | Flaw::Keyless | Flaw::Large => {}
         }
         stamp(&mut bytes, flaw == Flaw::Crc);
         if flaw == Flaw::Two {
             bytes = [bytes.clone(), bytes].concat().as_slice().into();
         }
-        Ok(Some(bytes))
+        Ok(bytes)
     }
 
     fn sound(&self, names: &Names) -> Result<BytesMut, Failure> {

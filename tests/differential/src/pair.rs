@@ -135,8 +135,11 @@ impl Pair {
     pub async fn ask<A: Ask>(&mut self, ask: &A, version: i16) -> Result<Answer, Failure> {
         let (kafka, thalweg) =
             tokio::join!(self.kafka.ask(ask, version), self.thalweg.ask(ask, version));
-        let (kafka, thalweg) = (kafka?, thalweg?);
         let api = A::Request::KEY.name();
+        if kafka.is_err() || thalweg.is_err() {
+            println!("{:5} {api} v{version} {ask:?}", self.requests());
+        }
+        let (kafka, thalweg) = (kafka?, thalweg?);
         *self.asked.entry(api).or_default() += 1;
         for code in kafka.codes() {
             *self.codes.entry((api, code.to_owned())).or_default() += 1;

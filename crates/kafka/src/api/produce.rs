@@ -191,14 +191,22 @@ fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
         return Some(ErrorCode::InvalidRequiredAcks);
     }
     let batches = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-    let headers = batches.filter_map(|data| BatchHeader::parse(data.records.as_deref()?).ok());
-    let mut transactional = headers.filter(|header| header.attributes.is_transactional());
+    let mut headers = Vec::new();
+    for data in batches {
+        match BatchHeader::parse(data.records.as_deref().unwrap_or_default()) {
+            Ok(header) => headers.push(header),
+            // Kafka looks at all batches first, and gives up at a format that it does not know.
+            Err(RecordsError::UnknownMagic(_)) => return Some(ErrorCode::CorruptMessage),
+            Err(_) => {}
+        }
+    }
+    let mut transactional = headers.iter().filter(|header| header.attributes.is_transactional());
     let first = transactional.next()?;
     if request.transactional_id.is_none() {
         return Some(ErrorCode::TransactionalIdAuthorizationFailed);
     }
     let producer = |header: &BatchHeader| (header.producer_id, header.producer_epoch);
-    let are_several = transactional.any(|header| producer(&header) != producer(&first));
+    let are_several = transactional.any(|header| producer(header) != producer(first));
     are_several.then_some(ErrorCode::InvalidProducerIdMapping)
 }
 

@@ -123,8 +123,10 @@ fn of_partition(
     let leader = format!("{}@{}", leader.leader_id, names.epochs_before(leader.leader_epoch));
     answer.set(format!("{at}.leader"), leader);
     answer.set(format!("{at}.preferred_replica"), partition.preferred_read_replica);
+    let end = partition.records.as_ref().map_or(0, end_of);
     let aborted = partition.aborted_transactions.as_ref().map(|aborted| {
-        let named = aborted.iter().map(|one| (names.pid(one.producer_id), one.first_offset));
+        let among = aborted.iter().filter(|one| one.first_offset < end);
+        let named = among.map(|one| (names.pid(one.producer_id), one.first_offset));
         named.collect::<Vec<_>>()
     });
     answer.set(format!("{at}.aborted"), format!("{aborted:?}"));
@@ -134,11 +136,21 @@ fn of_partition(
     }
 }
 
+fn batches(records: &Segments) -> impl Iterator<Item = Batch> {
+    let bytes = records.to_bytes().unwrap_or_default();
+    BatchReader::new(bytes).map_while(Result::ok)
+}
+
+/// The offset behind the records. Kafka names aborted transactions that begin there as well, now and then:
+/// it goes by its sparse index.
+fn end_of(records: &Segments) -> i64 {
+    batches(records).last().map_or(0, |batch| batch.next_offset().0)
+}
+
 /// A field per batch, at its base offset. One that the limit cut short, which clients have to expect,
 /// does not count.
 fn of_records(answer: &mut Answer, at: &str, names: &mut Names, records: &Segments) {
-    let Ok(bytes) = records.to_bytes() else { return };
-    for batch in BatchReader::new(bytes).map_while(Result::ok) {
+    for batch in batches(records) {
         let path = format!("{at}.records.{:06}.batch", batch.base_offset().0);
         answer.set(path, describe(names, &batch));
     }

@@ -36,7 +36,7 @@ impl Ask for Produce {
     fn request(&self, version: i16, names: &Names) -> Result<ProduceRequest, Failure> {
         let topics = by_topic(&self.batches, |(place, _)| place).into_iter().map(|(topic, of)| {
             let partitions = of.into_iter().map(|(place, batch)| {
-                let records = batch.bytes(names)?;
+                let records = Some(batch.bytes(names)?);
                 Ok(PartitionProduceData { index: place.partition, records })
             });
             let partition_data = partitions.collect::<Result<_, Failure>>()?;
