@@ -193,20 +193,22 @@ fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
     let batches = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
     let mut headers = Vec::new();
     for data in batches {
-        match BatchHeader::parse(data.records.as_deref().unwrap_or_default()) {
-            Ok(header) => headers.push(header),
+        let records = data.records.as_deref().unwrap_or_default();
+        match BatchHeader::parse(records) {
+            Ok(header) => headers.push((header, header.total_len() == records.len())),
             // Kafka looks at all batches first, and gives up at a format that it does not know.
             Err(RecordsError::UnknownMagic(_)) => return Some(ErrorCode::CorruptMessage),
             Err(_) => {}
         }
     }
-    let mut transactional = headers.iter().filter(|header| header.attributes.is_transactional());
-    let first = transactional.next()?;
+    let mut transactional = headers.iter().filter(|(header, _)| header.attributes.is_transactional());
     if request.transactional_id.is_none() {
-        return Some(ErrorCode::TransactionalIdAuthorizationFailed);
+        return transactional.next().map(|_| ErrorCode::TransactionalIdAuthorizationFailed);
     }
-    let producer = |header: &BatchHeader| (header.producer_id, header.producer_epoch);
-    let are_several = transactional.any(|header| producer(header) != producer(first));
+    let whole = transactional.filter(|(_, is_whole)| *is_whole);
+    let mut producers = whole.map(|(header, _)| (header.producer_id, header.producer_epoch));
+    let first = producers.next()?;
+    let are_several = producers.any(|producer| producer != first);
     are_several.then_some(ErrorCode::InvalidProducerIdMapping)
 }
 
@@ -219,6 +221,7 @@ fn judged_by_the_log(error: &BrokerError) -> bool {
         BrokerError::Records(error) => matches!(
             error,
             RecordsError::BaseOffset(_)
+                | RecordsError::OffsetRange { .. }
                 | RecordsError::ReservedAttribute(_)
                 | RecordsError::TimestampType
                 | RecordsError::Count { .. }

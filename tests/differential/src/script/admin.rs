@@ -71,14 +71,16 @@ impl Script {
             return self.end_by_force(at).await;
         }
         let writer = &self.writers[at];
-        let (known, epoch) = (writer.producer, writer.epoch);
+        let (known, last) = (writer.producer, writer.epoch);
+        let epoch = last.saturating_add(self.pick(&[1, 2, -1])).max(0);
+        let version = self.pick(&[0, 1, 2]);
         let markers = WriteMarkers {
             producer: if self.chance(10) { Pid::Unknown } else { known },
-            epoch: epoch.saturating_add(self.pick(&[1, 2, -1])).max(0),
+            epoch,
             commit: self.chance(50),
             coordinator_epoch: self.pick(&[0, 1, 2, 3]),
             places: self.places(Self::any_place),
-            transaction_version: self.pick(&[0, 1, 2]),
+            transaction_version: if epoch > last { version } else { version.min(1) },
         };
         self.step(markers).await?;
         Ok(())
