@@ -125,9 +125,9 @@ fn of_partition(
     answer.set(format!("{at}.preferred_replica"), partition.preferred_read_replica);
     let end = partition.records.as_ref().map_or(0, end_of);
     let aborted = partition.aborted_transactions.as_ref().map(|aborted| {
-        let among = aborted.iter().filter(|one| one.first_offset < end);
-        let named = among.map(|one| (names.pid(one.producer_id), one.first_offset));
-        named.collect::<Vec<_>>()
+        let within = aborted.iter().filter(|one| one.first_offset < end);
+        let numbered = within.map(|one| (names.pid(one.producer_id), one.first_offset));
+        numbered.collect::<Vec<_>>()
     });
     answer.set(format!("{at}.aborted"), format!("{aborted:?}"));
     match &partition.records {
@@ -159,9 +159,10 @@ fn of_records(answer: &mut Answer, at: &str, names: &mut Names, records: &Segmen
 fn describe(names: &mut Names, batch: &Batch) -> String {
     let header = batch.header();
     // Nobody reads the timestamp of a marker, so that it does not matter who is said to have set it.
-    let attributes = match header.attributes.is_control() {
-        true => header.attributes.with_timestamp_type(TimestampType::CreateTime),
-        false => header.attributes,
+    let attributes = if header.attributes.is_control() {
+        header.attributes.with_timestamp_type(TimestampType::CreateTime)
+    } else {
+        header.attributes
     };
     let crc = if batch.verify_crc().is_ok() { "" } else { " WRONG CRC" };
     let records: Vec<_> = batch.records(DECOMPRESSED_MAX).into_iter().flatten().collect();

@@ -1,4 +1,4 @@
-//! ListOffsets, OffsetForLeaderEpoch and DeleteRecords.
+//! `ListOffsets`, `OffsetForLeaderEpoch` and `DeleteRecords`.
 
 use std::ops::RangeInclusive;
 

@@ -108,11 +108,14 @@ impl Ask for AddPartitions {
     fn answer(&self, _: i16, _: &mut Names, response: AddPartitionsToTxnResponse) -> Answer {
         let mut answer = Answer::default();
         answer.code("error", response.error_code);
-        let old = response.results_by_topic_v3_and_below;
-        old.iter().for_each(|topic| of_topic(&mut answer, "", topic));
+        for topic in &response.results_by_topic_v3_and_below {
+            of_topic(&mut answer, "", topic);
+        }
         for transaction in &response.results_by_transaction {
             let at = format!("{}.", transaction.transactional_id);
-            transaction.topic_results.iter().for_each(|topic| of_topic(&mut answer, &at, topic));
+            for topic in &transaction.topic_results {
+                of_topic(&mut answer, &at, topic);
+            }
         }
         answer
     }

@@ -21,8 +21,11 @@ use crate::failure::Failure;
 use crate::pair::{Ask, Pair};
 use writer::{Style, Writer};
 
+/// Settings of a topic.
+type Settings = &'static [(&'static str, &'static str)];
+
 /// Topics that live as long as the script, with their partitions and settings.
-const TOPICS: [(&str, i32, &[(&str, &str)]); 4] = [
+const TOPICS: [(&str, i32, Settings); 4] = [
     ("plain", 3, &[("retention.ms", "-1")]),
     ("compacted", 2, &[("cleanup.policy", "compact")]),
     ("stamped", 1, &[("retention.ms", "-1"), ("message.timestamp.type", "LogAppendTime")]),

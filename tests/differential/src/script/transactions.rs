@@ -68,7 +68,7 @@ impl Script {
         } else {
             self.step(init).await?
         };
-        self.unsettled = self.writers[at].id.clone();
+        self.unsettled.clone_from(&self.writers[at].id);
         if own && answer.ok("error") {
             self.adopt(at, &answer);
             self.writers[at].ended();
