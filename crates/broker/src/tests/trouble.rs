@@ -32,7 +32,7 @@ fn a_full_disk_refuses_writes_and_serves_reads() {
     });
 }
 
-fn commit(offset: i64) -> OffsetCommit {
+fn request(offset: i64) -> OffsetCommit {
     OffsetCommit {
         group_id: "g".into(),
         generation: -1,
@@ -53,6 +53,12 @@ fn commit(offset: i64) -> OffsetCommit {
     }
 }
 
+/// Commits an offset of the one partition.
+async fn commit(broker: &Broker, offset: i64) -> Result<(), BrokerError> {
+    let topics = broker.commit_offsets(&session(), request(offset)).await?;
+    topics.into_iter().flat_map(|topic| topic.partitions).try_for_each(|outcome| outcome.result)
+}
+
 async fn committed(broker: &Broker) -> Option<i64> {
     let all = OffsetFetch { group_id: "g".into(), topics: None, require_stable: false };
     let topics = broker.fetch_offsets(&session(), all).await.ok()?;
@@ -64,9 +70,9 @@ fn a_failed_write_takes_no_commit_with_it() {
     simulate(61, |env, world| async move {
         let broker = open(&env).await;
         create(&broker, "t", 1, &[]).await;
-        broker.commit_offsets(&session(), commit(1)).await.unwrap();
+        commit(&broker, 1).await.unwrap();
         world.disk().fail_nth(Operation::Sync, 1, Failure::Io);
-        let failed = broker.commit_offsets(&session(), commit(2)).await;
+        let failed = commit(&broker, 2).await;
         assert!(failed.is_err(), "{failed:?}");
         // The coordinator comes back with what is durable, as soon as the log accepts writes again.
         let mut answer = None;
@@ -78,7 +84,7 @@ fn a_failed_write_takes_no_commit_with_it() {
             }
         }
         assert_eq!(answer, Some(1), "the failed commit must not be seen");
-        broker.commit_offsets(&session(), commit(3)).await.unwrap();
+        commit(&broker, 3).await.unwrap();
         assert_eq!(committed(&broker).await, Some(3));
     });
 }
@@ -90,7 +96,7 @@ fn acknowledged_is_kept_over_power_cuts() {
         simulate(seed, |env, world| async move {
             let broker = open(&env).await;
             create(&broker, "t", 1, &[]).await;
-            broker.commit_offsets(&session(), commit(0)).await.unwrap();
+            commit(&broker, 0).await.unwrap();
             world.disk().crash_at(1 + seed * 37 % 400, Crash::PowerCut);
             let writer_world = world.clone();
             let acknowledged = Arc::new(std::sync::atomic::AtomicI64::new(0));
@@ -98,7 +104,7 @@ fn acknowledged_is_kept_over_power_cuts() {
             env.spawn("writer", async move {
                 for number in 1..1000 {
                     if produce(&broker, "t", 0, &[&number.to_string()]).await.is_err()
-                        || broker.commit_offsets(&session(), commit(number)).await.is_err()
+                        || commit(&broker, number).await.is_err()
                         || !writer_world.is_up()
                     {
                         return;
@@ -125,7 +131,7 @@ fn acknowledged_is_kept_over_failing_writes() {
         simulate(seed, |env, world| async move {
             let broker = open(&env).await;
             create(&broker, "t", 1, &[]).await;
-            broker.commit_offsets(&session(), commit(0)).await.unwrap();
+            commit(&broker, 0).await.unwrap();
             for operation in [Operation::Sync, Operation::Write] {
                 world.disk().fail_often(operation, 0.05, Failure::Io);
             }
@@ -135,7 +141,7 @@ fn acknowledged_is_kept_over_failing_writes() {
                     let before = acknowledged.insert(offset, number.to_string());
                     assert_eq!(before, None, "seed {seed}: offset {offset} was given twice");
                 }
-                match broker.commit_offsets(&session(), commit(number)).await {
+                match commit(&broker, number).await {
                     Ok(_) => last_commit = number,
                     Err(_) => env.sleep(Duration::from_secs(2)).await,
                 }
