@@ -171,9 +171,15 @@ impl Broker {
     }
 
     /// Where the log of a partition starts, for those who may write there.
-    pub fn log_start(&self, topic: TopicKey<'_>, partition: i32) -> Option<Offset> {
+    pub fn log_start(
+        &self,
+        session: &Session,
+        topic: TopicKey<'_>,
+        partition: i32,
+    ) -> Result<Offset, BrokerError> {
         let table = self.table();
-        Some(table.topic(topic).ok()?.partition(partition).ok()?.watermarks().log_start)
+        let topic = table.authorized_topic(session, AclOperation::Write, topic)?;
+        Ok(topic.partition(partition)?.watermarks().log_start)
     }
 
     /// Idempotent producers that have written to a partition lately.

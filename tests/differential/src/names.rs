@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
-/// An id that no broker hands out in a test.
+/// A producer id that no broker hands out in a test.
 const UNKNOWN_ID: i64 = 1 << 40;
+/// One more.
+const STRANGER_ID: i64 = UNKNOWN_ID + 1;
 /// How far back the script's timestamps begin, and how far they reach. Later ones are the brokers' own.
 const TIMES_BEGIN_BEFORE: Duration = Duration::from_hours(1);
 const TIMES_END_AFTER_MS: i64 = 30 * 60 * 1000;
@@ -21,6 +23,8 @@ pub enum Pid {
     Nth(usize),
     /// One that no broker knows.
     Unknown,
+    /// Another one, for transactions.
+    Stranger,
 }
 
 impl fmt::Display for Pid {
@@ -29,6 +33,7 @@ impl fmt::Display for Pid {
             Self::None => f.write_str("none"),
             Self::Nth(n) => write!(f, "p{n}"),
             Self::Unknown => f.write_str("unknown"),
+            Self::Stranger => f.write_str("stranger"),
         }
     }
 }
@@ -73,6 +78,7 @@ impl Names {
             Pid::None => -1,
             Pid::Nth(n) => self.producers.get(n).copied().unwrap_or(UNKNOWN_ID),
             Pid::Unknown => UNKNOWN_ID,
+            Pid::Stranger => STRANGER_ID,
         }
     }
 
@@ -81,6 +87,7 @@ impl Names {
         match id {
             -1 => Pid::None,
             UNKNOWN_ID => Pid::Unknown,
+            STRANGER_ID => Pid::Stranger,
             id => Pid::Nth(place(&mut self.producers, id)),
         }
     }

@@ -23,6 +23,9 @@ impl Broker {
         if share.is_empty() {
             return Ok(with_refused(share.all(|| Ok(())), refused));
         }
+        if commit.commit.group_id.as_str().is_empty() {
+            return Err(GroupError::InvalidGroupId.into());
+        }
         let committed = match self.commit_vouched(session, transaction, commit).await {
             Ok(committed) => outcomes(committed),
             Err(BrokerError::Transaction(error)) => share.all(|| Err(error.into())),

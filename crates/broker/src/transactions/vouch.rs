@@ -43,7 +43,8 @@ impl Broker {
         partition: &Arc<Partition>,
     ) -> Result<Option<TransactionGuard>, BrokerError> {
         authorize(&self.table(), session, &transaction.transactional_id)?;
-        let Some(guard) = partition.transaction_guard(producer.id, producer.epoch)? else {
+        let guard = partition.transaction_guard(producer.id, producer.epoch);
+        let Some(guard) = guard.map_err(|_| TransactionError::ProducerFenced)? else {
             return Ok(None);
         };
         if planted::is(Bug::StaleVerification) && !transaction.implicit {

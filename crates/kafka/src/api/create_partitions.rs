@@ -35,6 +35,9 @@ async fn add(
     topic: CreatePartitionsTopic,
     validate_only: bool,
 ) -> CreatePartitionsTopicResult {
+    // A list without an entry for a new partition, however short, is not the same as none.
+    let is_short = topic.assignments.as_ref().is_some_and(Vec::is_empty);
+    let validate_only = validate_only || is_short;
     let assignments = topic.assignments.unwrap_or_default().into_iter();
     let assignments = assignments
         .map(|assignment| assignment.broker_ids.into_iter().map(BrokerId).collect())
@@ -44,6 +47,13 @@ async fn add(
         .broker()
         .add_partitions(&call.session, &name, count, assignments, validate_only)
         .await;
+    if is_short && outcome.is_ok() {
+        return CreatePartitionsTopicResult {
+            name,
+            error_code: ErrorCode::InvalidReplicaAssignment.code(),
+            error_message: Some("new partitions are not among the assignments".to_owned()),
+        };
+    }
     CreatePartitionsTopicResult {
         name,
         error_code: code_of(&outcome),

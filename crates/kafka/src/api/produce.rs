@@ -67,7 +67,7 @@ pub(super) async fn handle(call: Call, request: ProduceRequest) -> Answer<Produc
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
         topics.push(match refusal {
-            Some(error) => Topic::refuse(topic, error),
+            Some(error) => Topic::refuse(&call, topic, error),
             None => Topic::append(&call, topic, &options).await,
         });
     }
@@ -108,23 +108,27 @@ impl Topic {
         let id = TopicId(topic_id);
         let mut partitions = Vec::with_capacity(partition_data.len());
         for data in partition_data {
-            let key = match call.version {
-                BY_TOPIC_ID.. => TopicKey::Id(id),
-                _ => TopicKey::Name(&name),
-            };
-            partitions.push(append(call, key, data, options).await);
+            partitions.push(append(call, key(call, &name, id), data, options).await);
         }
         Self { name, id, partitions }
     }
 
-    /// Nothing of a request that is wrong as a whole is taken.
-    fn refuse(data: TopicProduceData, error: ErrorCode) -> Self {
+    /// Nothing of a request that is wrong as a whole is taken. That `acks` is wrong is told of partitions
+    /// that exist only.
+    fn refuse(call: &Call, data: TopicProduceData, error: ErrorCode) -> Self {
         let TopicProduceData { name, topic_id, partition_data } = data;
-        let partitions = partition_data.iter().map(|data| Accepted {
-            response: failed(data.index, error),
-            durable: None,
+        let id = TopicId(topic_id);
+        let partitions = partition_data.iter().map(|data| {
+            let found = call.broker().log_start(&call.session, key(call, &name, id), data.index);
+            let response = match found {
+                Err(missing) if error == ErrorCode::InvalidRequiredAcks => {
+                    refused(call, data.index, &missing)
+                }
+                _ => failed(data.index, error),
+            };
+            Accepted { response, durable: None }
         });
-        Self { name, id: TopicId(topic_id), partitions: partitions.collect() }
+        Self { partitions: partitions.collect(), name, id }
     }
 
     async fn settle(self, call: &Call, deadline: Instant) -> TopicProduceResponse {
@@ -170,12 +174,20 @@ async fn append(
         },
         Err(error) => {
             let mut response = refused(call, index, &error);
-            if judged_by_the_log(&error) {
-                let log_start = call.broker().log_start(topic, index);
-                response.log_start_offset = log_start.unwrap_or(Offset::NONE).0;
+            if judged_by_the_log(&error, call.version)
+                && let Ok(log_start) = call.broker().log_start(&call.session, topic, index)
+            {
+                response.log_start_offset = log_start.0;
             }
             Accepted { response, durable: None }
         }
+    }
+}
+
+fn key<'a>(call: &Call, name: &'a str, id: TopicId) -> TopicKey<'a> {
+    match call.version {
+        BY_TOPIC_ID.. => TopicKey::Id(id),
+        _ => TopicKey::Name(name),
     }
 }
 
@@ -214,10 +226,12 @@ fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
 
 /// Kafka tells where the log starts if a batch came as far as the log and was refused there, but not for
 /// damage and size.
-fn judged_by_the_log(error: &BrokerError) -> bool {
+fn judged_by_the_log(error: &BrokerError, version: i16) -> bool {
     match error {
         BrokerError::Producer(error) => *error != ProducerError::NoTransaction,
-        BrokerError::Records(RecordsError::UnknownCompression(id)) => *id > Compression::Zstd.id(),
+        BrokerError::Records(RecordsError::UnknownCompression(id)) => {
+            *id > Compression::Zstd.id() && version >= ZSTD
+        }
         BrokerError::Records(error) => matches!(
             error,
             RecordsError::BaseOffset(_)

@@ -74,6 +74,8 @@ pub struct CreatePartitions {
     pub topic: String,
     /// How many it is to have.
     pub count: i32,
+    /// True with a list of assignments that has no entry.
+    pub empty_list: bool,
     /// True to only see whether it could.
     pub validate_only: bool,
 }
@@ -85,7 +87,7 @@ impl Ask for CreatePartitions {
         let topic = CreatePartitionsTopic {
             name: self.topic.clone(),
             count: self.count,
-            ..Default::default()
+            assignments: self.empty_list.then(Vec::new),
         };
         let validate_only = self.validate_only;
         Ok(CreatePartitionsRequest { topics: vec![topic], timeout_ms: 30_000, validate_only })

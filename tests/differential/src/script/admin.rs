@@ -154,7 +154,8 @@ impl Script {
     async fn enlarge(&mut self) -> Result<(), Failure> {
         let topic = self.pick(&["plain", "nowhere", "tight", ""]).to_owned();
         let count = self.pick(&[0, 1, 2, 3, 4, -1]);
-        self.step(CreatePartitions { topic, count, validate_only: true }).await?;
+        let empty_list = self.chance(20);
+        self.step(CreatePartitions { topic, count, empty_list, validate_only: true }).await?;
         Ok(())
     }
 

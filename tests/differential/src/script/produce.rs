@@ -25,10 +25,12 @@ impl Script {
                 batch.flaw = Some(self.pick(&Flaw::ALL));
             } else if place.topic == "compacted" && self.chance(30) {
                 batch.flaw = Some(Flaw::Keyless);
-            } else if self.chance(5) {
-                batch.transactional = true;
-            } else if self.chance(5) {
-                batch.sequence = self.pick(&[0, 7, -2]);
+            } else {
+                match self.rng.u8(..20) {
+                    0 => batch.transactional = true,
+                    1 => batch.sequence = self.pick(&[0, 7, -2]),
+                    _ => {}
+                }
             }
             batches.push((place, batch));
         }
@@ -205,6 +207,7 @@ impl Script {
                     (batch.producer, batch.epoch) = (*producer, *epoch);
                 }
             }
+            7 if batch.transactional => batch.producer = Pid::Stranger,
             7 => batch.producer = Pid::Unknown,
             8 => {
                 let other = self.rng.usize(0..self.writers.len());

@@ -252,8 +252,10 @@ impl Script {
         let ask = DescribeTransactions { ids: vec![id] };
         self.pair.settle(&ask, 0, DescribeTransactions::is_over).await?;
         self.step(ask).await?;
-        // What it does next it does as one that does not know.
-        self.writers[at].open = true;
+        // It does one more thing as one that does not know, and begins anew: with that timeout what it opens
+        // could be aborted at any moment.
+        self.end(at).await?;
+        self.writers[at].trouble = TROUBLE_MAX + 1;
         Ok(())
     }
 }
