@@ -22,7 +22,7 @@ const KNOW_NO_PROTOCOL: [&str; 3] = ["rules", "stores", "broker"];
 const PROTOCOLS: [&str; 1] = ["kafka-wire"];
 
 /// They may depend on anything, and are found in tests only.
-const TOOLS: [&str; 4] = ["checker", "sim", "faults", "floor"];
+const TOOLS: [&str; 5] = ["checker", "sim", "faults", "differential", "floor"];
 
 #[derive(Deserialize)]
 struct Metadata {

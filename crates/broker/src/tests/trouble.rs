@@ -142,7 +142,7 @@ fn acknowledged_is_kept_over_failing_writes() {
                     assert_eq!(before, None, "seed {seed}: offset {offset} was given twice");
                 }
                 match commit(&broker, number).await {
-                    Ok(_) => last_commit = number,
+                    Ok(()) => last_commit = number,
                     Err(_) => env.sleep(Duration::from_secs(2)).await,
                 }
             }
