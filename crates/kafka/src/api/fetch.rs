@@ -207,6 +207,7 @@ fn data(
     let diverging_epoch = fetched
         .diverging_epoch
         .map(|end| EpochEndOffset { epoch: end.leader_epoch.0, end_offset: end.end_offset.0 });
+    let has_list = isolation == Isolation::ReadCommitted && diverging_epoch.is_none();
     let aborted = fetched.aborted.iter().map(|aborted| AbortedTransaction {
         producer_id: aborted.producer_id.0,
         first_offset: aborted.first_offset.0,
@@ -217,7 +218,7 @@ fn data(
         last_stable_offset: fetched.last_stable_offset.0,
         log_start_offset: fetched.log_start.0,
         diverging_epoch: diverging_epoch.unwrap_or_default(),
-        aborted_transactions: (isolation == Isolation::ReadCommitted).then(|| aborted.collect()),
+        aborted_transactions: has_list.then(|| aborted.collect()),
         records: Some(fetched.records.parts.into_iter().map(Segment::Bytes).collect()),
         ..Default::default()
     }
