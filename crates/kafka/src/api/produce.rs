@@ -63,7 +63,7 @@ pub(super) async fn handle(call: Call, request: ProduceRequest) -> Answer<Produc
         zstd_allowed: call.version >= ZSTD,
         transaction: transaction(&call, request.transactional_id.as_deref()),
     };
-    let refusal = refusal(&request);
+    let refusal = refusal(call.version, &request);
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
         topics.push(match refusal {
@@ -198,7 +198,7 @@ fn transaction(call: &Call, transactional_id: Option<&str>) -> Option<InTransact
 
 /// What is wrong with a request as a whole. Batches may be wrong in any way: only what they say of
 /// transactions counts.
-fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
+fn refusal(version: i16, request: &ProduceRequest) -> Option<ErrorCode> {
     if !(-1..=1).contains(&request.acks) {
         return Some(ErrorCode::InvalidRequiredAcks);
     }
@@ -207,6 +207,10 @@ fn refusal(request: &ProduceRequest) -> Option<ErrorCode> {
     for data in batches {
         let records = data.records.as_deref().unwrap_or_default();
         match BatchHeader::parse(records) {
+            // Where zstd has to be ruled out Kafka looks at the codecs as well, and fails over what is none.
+            Ok(header) if version < ZSTD && header.attributes.compression().is_err() => {
+                return Some(ErrorCode::UnknownServerError);
+            }
             Ok(header) => headers.push((header, header.total_len() == records.len())),
             // Kafka looks at all batches first, and gives up at a format that it does not know.
             Err(RecordsError::UnknownMagic(_)) => return Some(ErrorCode::CorruptMessage),
