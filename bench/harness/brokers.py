@@ -2,16 +2,19 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 THALWEG = Path(os.environ.get("THALWEG", TARGET / "release" / "thalweg"))
 START_SECONDS = 60
+SETTLE_SECONDS = 0.5
 
 
 class Broker:
@@ -22,11 +25,14 @@ class Broker:
     address: str
     pid: int
 
-    def create_topic(self, topic: str, partitions: int) -> None:
-        self._tool("topic", "create", topic, "--partitions", str(partitions))
-
-    def delete_topic(self, topic: str) -> None:
-        self._tool("topic", "delete", topic)
+    @contextmanager
+    def topic(self, tag: str, partitions: int) -> Iterator[str]:
+        """A topic for a while."""
+        name = f"{tag}-{os.getpid()}"
+        self._tool("topic", "create", name, "--partitions", str(partitions))
+        time.sleep(SETTLE_SECONDS)
+        yield name
+        self._tool("topic", "delete", name)
 
     def _tool(self, *arguments: str) -> None:
         command = [THALWEG, *arguments, "--bootstrap", self.address]
@@ -83,7 +89,12 @@ class Kafka(Broker):
 BROKERS = {broker.name: broker for broker in (Kafka, Thalweg)}
 
 
-def start(name: str, work: Path, settings: list[str]) -> Broker:
-    directory = work / name
-    shutil.rmtree(directory, ignore_errors=True)
-    return BROKERS[name](directory, settings)
+@contextmanager
+def running(names: list[str], under: str | None, settings: list[str]) -> Iterator[tuple[Path, list[Broker]]]:
+    """The brokers, each on a fresh directory, and a directory to work in, all gone afterwards."""
+    with TemporaryDirectory(prefix="bench-", dir=under) as directory, ExitStack() as stack:
+        started = []
+        for name in names:
+            started.append(BROKERS[name](Path(directory, name), settings))
+            stack.callback(started[-1].stop)
+        yield Path(directory), started

@@ -1,6 +1,7 @@
 //! Committing offsets of a group and fetching them back, and what the history has to know of both.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thalweg_broker::{
     Broker, BrokerError, CommitOutcome, CommitPartition, FetchedOffset, GroupError, GroupId,
@@ -28,7 +29,6 @@ pub(crate) struct CommitState {
     pub instance_id: Option<InstanceId>,
 }
 
-type Committed = Result<Vec<TopicPartitions<CommitOutcome>>, GroupError>;
 type Fetched = Result<Vec<TopicPartitions<FetchedOffset>>, GroupError>;
 
 impl Offsets {
@@ -80,18 +80,11 @@ impl Offsets {
         let request = self.request(who, positions)?;
         self.note(positions, Event::Commit);
         let work = |broker: Broker| async move { broker.commit_offsets(&session(), request).await };
-        let committed: Option<Committed> = connection.call(REQUEST_TIMEOUT, work).await;
-        Some(match committed {
-            None => {
-                self.note(positions, Event::CommitUnknown);
-                return None;
-            }
-            Some(Err(error)) => {
-                self.note(positions, refused(error));
-                Err(error)
-            }
-            Some(Ok(topics)) => self.settle(positions, topics),
-        })
+        let committed = connection.call(REQUEST_TIMEOUT, work).await;
+        if committed.is_none() {
+            self.note(positions, Event::CommitUnknown);
+        }
+        committed.map(|topics| self.settle(positions, topics))
     }
 
     /// Tells the history which offsets are about to become part of a transaction.
@@ -120,7 +113,7 @@ impl Offsets {
                 let id = transaction.transactional_id.clone();
                 broker.add_offsets_to_transaction(&session(), id, who, group.as_str()).await?;
             }
-            broker.commit_offsets_in_transaction(&session(), &transaction, request).await
+            Ok(broker.commit_offsets_in_transaction(&session(), &transaction, request).await)
         };
         let answer = connection.call(REQUEST_TIMEOUT, work).await.ok_or(Weight::Later)?;
         let outcomes = answer.map(|topics| topics.into_iter().flat_map(|topic| topic.partitions));
@@ -163,11 +156,11 @@ impl Offsets {
         for item in topics.into_iter().flat_map(|topic| topic.partitions) {
             let Some(offset) = positions.get(&item.partition) else { continue };
             let commit = self.event(item.partition, *offset);
-            self.stage.history.add(&match item.result {
+            self.stage.history.add(&match item.result.as_ref().map_err(Arc::as_ref) {
                 Ok(()) => Event::CommitAcked(commit),
                 Err(BrokerError::Group(error)) => {
-                    outcome = Err(error);
-                    refused(error)(commit)
+                    outcome = Err(*error);
+                    refused(*error)(commit)
                 }
                 Err(error) => {
                     self.stage.history.complain(format_args!("a commit is refused: {error}"));

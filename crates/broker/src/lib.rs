@@ -38,7 +38,7 @@ pub use error::{BrokerError, ChainError};
 pub use fetch::{
     EpochEnd, FetchPartition, FetchRequest, FetchResponse, Fetched, Isolation, SMALL_FETCH_BYTES,
 };
-pub use groups::{CommitOutcome, GroupLag, GroupListing};
+pub use groups::{AskedOffsets, CommitOutcome, GroupLag, GroupListing};
 pub use log_dirs::{LogDir, PartitionSize};
 pub use memory::{MemoryBudget, MemoryPermit};
 pub use metadata::ClusterTable;

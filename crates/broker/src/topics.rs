@@ -182,14 +182,14 @@ impl Broker {
         Ok(self.shared.metadata.propose(decide).await?.0)
     }
 
-    /// Gives a topic more partitions, `count` in all. `assignments` says where the copies of each
-    /// new one shall be, or is empty.
+    /// Gives a topic more partitions, `count` in all. `assignments`, if there are any, say where the
+    /// copies of each new one shall be.
     pub async fn add_partitions(
         &self,
         session: &Session,
         name: &str,
         count: i32,
-        assignments: Vec<Vec<BrokerId>>,
+        assignments: Option<Vec<Vec<BrokerId>>>,
         validate_only: bool,
     ) -> Result<(), BrokerError> {
         self.table().authorize(session, AclOperation::Alter, AclTarget::topic(name))?;
@@ -200,7 +200,7 @@ impl Broker {
         let (name, builder) = (name.to_owned(), self.shared.builder.clone());
         let decide = move |state: &ClusterState| {
             let defaults = defaults(&builder, state);
-            Ok(((), state.add_partitions(&name, count, &assignments, defaults)?))
+            Ok(((), state.add_partitions(&name, count, assignments.as_deref(), defaults)?))
         };
         if validate_only {
             return decide(&self.table().state).map(|_| ());

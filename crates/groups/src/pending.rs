@@ -7,8 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thalweg_types::TxnOutcome;
-use thalweg_types::{ProducerId, TopicName};
+use thalweg_types::{ProducerId, TopicName, TxnOutcome};
 
 use crate::by_partition::{ByPartition, Topics};
 use crate::record::OffsetKey;

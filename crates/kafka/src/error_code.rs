@@ -2,6 +2,8 @@
 //!
 //! Each source has one exhaustive match, so that a new error does not compile without an answer.
 
+use std::sync::Arc;
+
 use thalweg_broker::acl::ResourceType;
 use thalweg_broker::{
     BrokerError, ClusterError, Fault, GroupError, JoinRefusal, ProducerError, RecordsError,
@@ -27,6 +29,12 @@ pub(crate) fn message_of<T, E: ToString>(outcome: &Result<T, E>) -> Option<Strin
 impl AsErrorCode for ErrorCode {
     fn error_code(&self) -> ErrorCode {
         *self
+    }
+}
+
+impl<E: AsErrorCode> AsErrorCode for Arc<E> {
+    fn error_code(&self) -> ErrorCode {
+        (**self).error_code()
     }
 }
 

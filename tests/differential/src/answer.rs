@@ -51,6 +51,13 @@ impl Answer {
         answer
     }
 
+    /// An answer that is nothing but a code.
+    pub fn of_code(code: i16) -> Self {
+        let mut answer = Self::default();
+        answer.code("error", code);
+        answer
+    }
+
     /// Notes a field. One that comes twice is noted twice.
     pub fn set(&mut self, path: impl Into<String>, value: impl Display) {
         let mut path = path.into();
@@ -66,6 +73,11 @@ impl Answer {
             Some(code) => self.set(path, code.name()),
             None => self.set(path, code),
         }
+    }
+
+    /// Notes the error code of a partition.
+    pub fn partition_code(&mut self, topic: &str, partition: i32, code: i16) {
+        self.code(format!("{topic}-{partition}.error"), code);
     }
 
     /// The text of a field.

@@ -15,8 +15,8 @@ use crate::coordinators::Coordinators;
 
 pub(crate) use coordinator::{Command, CommitInTransaction, GroupContext, GroupCoordinator};
 pub use lag::GroupLag;
-pub use requests::{CommitOutcome, GroupListing};
-pub(crate) use requests::{CoordinatorShare, outcomes, with_refused};
+pub(crate) use requests::with_refused;
+pub use requests::{AskedOffsets, CommitOutcome, GroupListing};
 
 pub(crate) type GroupCoordinators = Coordinators<GroupCoordinator>;
 

@@ -21,8 +21,8 @@ use crate::{Broker, BrokerError, ClusterTable, Session, TopicKey};
 pub struct CommitOutcome {
     /// The partition.
     pub partition: i32,
-    /// Whether it was done.
-    pub result: Result<(), BrokerError>,
+    /// Whether it was done. An error may be that of many partitions.
+    pub result: Result<(), Arc<BrokerError>>,
 }
 
 /// All groups, as far as their coordinators could say.
@@ -109,40 +109,40 @@ impl Broker {
 /// Offsets.
 impl Broker {
     /// Commits offsets of partitions that exist and that the client may read; the others are refused
-    /// one by one, behind them, and the coordinator is not asked if no other is left. Committed is
-    /// durable. Topics come back with their ids.
+    /// one by one, behind them, and the coordinator is not asked if no other is left. An error of the
+    /// group is the outcome for each. Committed is durable. Topics come back with their ids.
     pub async fn commit_offsets(
         &self,
         session: &Session,
         mut request: OffsetCommit,
-    ) -> Result<Vec<TopicPartitions<CommitOutcome>>, GroupError> {
-        let refused = self.take_refused(session, &mut request)?;
-        let share = CoordinatorShare::of(&request.topics);
-        if share.is_empty() {
-            return Ok(with_refused(share.all(|| Ok(())), refused));
+    ) -> Vec<TopicPartitions<CommitOutcome>> {
+        let refused = self.take_refused(session, &mut request);
+        let asked = AskedOffsets::of(&request.topics);
+        if asked.is_empty() {
+            return with_refused(asked.all(&Ok(())), refused);
         }
         let committed = ask!(self, request.group_id.clone().as_str(), OffsetCommit(request));
-        let committed = committed.map(outcomes);
-        let committed = committed.unwrap_or_else(|error| share.all(|| Err(error.into())));
-        Ok(with_refused(committed, refused))
+        with_refused(asked.outcomes(committed.map_err(BrokerError::from)), refused)
     }
 
-    /// Names the topics of a commit, and takes out what the client may not read or what does not exist.
-    pub(crate) fn take_refused(
-        &self,
-        session: &Session,
-        request: &mut OffsetCommit,
-    ) -> Result<Refused, GroupError> {
+    /// Names the topics of a commit, and takes out what the client may not read or what does not exist;
+    /// all of it if the client may not use the group.
+    pub(crate) fn take_refused(&self, session: &Session, request: &mut OffsetCommit) -> Refused {
         let table = self.table();
-        table.authorize_group(session, AclOperation::Read, request.group_id.as_str())?;
         request.topics.iter_mut().for_each(|topic| identify(&table, topic));
+        let group = request.group_id.as_str();
+        if let Err(error) = table.authorize_group(session, AclOperation::Read, group) {
+            let error = Arc::new(BrokerError::from(error));
+            let topics = request.topics.iter_mut();
+            return topics.map(|topic| take_all(topic, |item| item.partition, &error)).collect();
+        }
         let mut refused = Vec::with_capacity(request.topics.len());
         for topic in &mut request.topics {
             let mut outcomes = take_unreadable(&table, session, topic, |item| item.partition);
             outcomes.extend(take_unknown(&table, topic));
             refused.push(outcomes);
         }
-        Ok(refused)
+        refused
     }
 
     /// The offsets of a group. Topics that were asked for come back with their ids, if they exist.
@@ -326,12 +326,17 @@ fn take_unreadable<T>(
     if table.allows(session, AclOperation::Read, AclTarget::topic(topic.name.as_str())) {
         return Vec::new();
     }
-    let unreadable = std::mem::take(&mut topic.partitions).into_iter();
-    unreadable
-        .map(|item| CommitOutcome {
-            partition: partition(&item),
-            result: Err(BrokerError::Unauthorized(ResourceType::Topic)),
-        })
+    take_all(topic, partition, &Arc::new(BrokerError::Unauthorized(ResourceType::Topic)))
+}
+
+fn take_all<T>(
+    topic: &mut TopicPartitions<T>,
+    partition: impl Fn(&T) -> i32,
+    error: &Arc<BrokerError>,
+) -> Vec<CommitOutcome> {
+    let items = std::mem::take(&mut topic.partitions).into_iter();
+    items
+        .map(|item| CommitOutcome { partition: partition(&item), result: Err(error.clone()) })
         .collect()
 }
 
@@ -363,11 +368,12 @@ pub(crate) fn with_refused(
     topics.collect()
 }
 
-/// What the coordinator is asked for.
-pub(crate) struct CoordinatorShare(Vec<TopicPartitions<i32>>);
+/// The offsets of a commit, without what shall be committed.
+pub struct AskedOffsets(Vec<TopicPartitions<i32>>);
 
-impl CoordinatorShare {
-    pub(crate) fn of(topics: &[TopicPartitions<CommitPartition>]) -> Self {
+impl AskedOffsets {
+    /// The offsets of these topics.
+    pub fn of(topics: &[TopicPartitions<CommitPartition>]) -> Self {
         let topics = topics.iter().map(|topic| TopicPartitions {
             name: topic.name.clone(),
             id: topic.id,
@@ -380,16 +386,20 @@ impl CoordinatorShare {
         self.0.iter().all(|topic| topic.partitions.is_empty())
     }
 
-    /// The same outcome for all of it.
-    pub(crate) fn all(
+    /// The same outcome for all of them.
+    pub fn all(self, result: &Result<(), Arc<BrokerError>>) -> Vec<TopicPartitions<CommitOutcome>> {
+        each(self.0, |partition| CommitOutcome { partition, result: result.clone() })
+    }
+
+    /// What the coordinator says of each, or the same for all if it does not.
+    pub(crate) fn outcomes(
         self,
-        result: impl Fn() -> Result<(), BrokerError>,
+        answer: Result<Vec<TopicPartitions<PartitionResult>>, BrokerError>,
     ) -> Vec<TopicPartitions<CommitOutcome>> {
-        let topics = self.0.into_iter().map(|TopicPartitions { name, id, partitions }| {
-            let outcome = |partition| CommitOutcome { partition, result: result() };
-            TopicPartitions { name, id, partitions: partitions.into_iter().map(outcome).collect() }
-        });
-        topics.collect()
+        match answer {
+            Ok(topics) => outcomes(topics),
+            Err(error) => self.all(&Err(Arc::new(error))),
+        }
     }
 }
 
@@ -405,21 +415,25 @@ fn take_unknown(
     unknown
         .map(|item| CommitOutcome {
             partition: item.partition,
-            result: Err(BrokerError::UnknownTopicOrPartition),
+            result: Err(Arc::new(BrokerError::UnknownTopicOrPartition)),
         })
         .collect()
 }
 
 /// What the coordinator did, in the words of the broker.
-pub(crate) fn outcomes(
-    topics: Vec<TopicPartitions<PartitionResult>>,
-) -> Vec<TopicPartitions<CommitOutcome>> {
-    let outcome = |item: PartitionResult| CommitOutcome {
+fn outcomes(topics: Vec<TopicPartitions<PartitionResult>>) -> Vec<TopicPartitions<CommitOutcome>> {
+    each(topics, |item| CommitOutcome {
         partition: item.partition,
-        result: item.result.map_err(Into::into),
-    };
+        result: item.result.map_err(|error| Arc::new(error.into())),
+    })
+}
+
+fn each<T>(
+    topics: Vec<TopicPartitions<T>>,
+    outcome: impl Fn(T) -> CommitOutcome,
+) -> Vec<TopicPartitions<CommitOutcome>> {
     let topics = topics.into_iter().map(|TopicPartitions { name, id, partitions }| {
-        TopicPartitions { name, id, partitions: partitions.into_iter().map(outcome).collect() }
+        TopicPartitions { name, id, partitions: partitions.into_iter().map(&outcome).collect() }
     });
     topics.collect()
 }

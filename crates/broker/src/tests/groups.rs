@@ -85,7 +85,7 @@ fn members_and_offsets_survive_a_restart() {
         let mut request = commit("g", "t", 1, 42);
         request.generation = joined.generation;
         request.member_id = joined.member_id.clone();
-        let outcome = broker.commit_offsets(&session(), request).await.unwrap();
+        let outcome = broker.commit_offsets(&session(), request).await;
         assert!(outcome[0].partitions[0].result.is_ok());
 
         let broker = restart(broker, &world).await;
@@ -117,7 +117,7 @@ fn commits_to_what_does_not_exist_are_refused_one_by_one() {
         beyond.partition = 7;
         request.topics[0].partitions.insert(0, beyond);
         request.topics.extend(commit("g", "none", 0, 1).topics);
-        let outcome = broker.commit_offsets(&session(), request).await.unwrap();
+        let outcome = broker.commit_offsets(&session(), request).await;
         let ok = |at: usize, partition: i32| {
             let found = outcome[at].partitions.iter().find(|p| p.partition == partition);
             found.unwrap().result.is_ok()
@@ -135,7 +135,7 @@ fn groups_are_listed_described_and_deleted_wherever_they_are() {
         create(&broker, "t", 1, &[]).await;
         produce(&broker, "t", 0, &["a", "b", "c"]).await.unwrap();
         for group in ["a", "b", "c", "d"] {
-            broker.commit_offsets(&session(), commit(group, "t", 0, 1)).await.unwrap();
+            broker.commit_offsets(&session(), commit(group, "t", 0, 1)).await;
         }
         let joined = become_stable(&broker, "e").await;
         let listing = broker.list_groups(&session(), ListGroups::default()).await;
@@ -177,8 +177,8 @@ fn offsets_go_with_their_topic() {
         let broker = open(&env).await;
         create(&broker, "t", 1, &[]).await;
         create(&broker, "u", 1, &[]).await;
-        broker.commit_offsets(&session(), commit("g", "t", 0, 1)).await.unwrap();
-        broker.commit_offsets(&session(), commit("g", "u", 0, 2)).await.unwrap();
+        broker.commit_offsets(&session(), commit("g", "t", 0, 1)).await;
+        broker.commit_offsets(&session(), commit("g", "u", 0, 2)).await;
         broker.delete_topics(&session(), &[TopicKey::Name("t")]).await.unwrap();
         env.sleep(Duration::from_secs(1)).await;
         assert_eq!(committed(&broker, "g").await, [("u".to_owned(), 0, 2)]);
@@ -186,7 +186,7 @@ fn offsets_go_with_their_topic() {
         // A successor of the same name does not inherit, nor lose what is committed at once.
         broker.delete_topics(&session(), &[TopicKey::Name("u")]).await.unwrap();
         create(&broker, "u", 1, &[]).await;
-        broker.commit_offsets(&session(), commit("h", "u", 0, 7)).await.unwrap();
+        broker.commit_offsets(&session(), commit("h", "u", 0, 7)).await;
         let broker = restart(broker, &world).await;
         assert_eq!(committed(&broker, "g").await, []);
         assert_eq!(committed(&broker, "h").await, [("u".to_owned(), 0, 7)]);
@@ -220,7 +220,7 @@ fn a_wall_clock_that_jumped_before_a_restart_expires_no_offsets() {
         let options = || options().set("offsets.retention.check.interval.ms", "1000");
         let broker = Broker::open(&env, options()).await.unwrap().0;
         create(&broker, "t", 1, &[]).await;
-        broker.commit_offsets(&session(), commit("g", "t", 0, 7)).await.unwrap();
+        broker.commit_offsets(&session(), commit("g", "t", 0, 7)).await;
         world.jump_wall(DECADE_MS);
         broker.close().await;
         drop(broker);

@@ -25,7 +25,7 @@ fn a_topic_is_created_once_and_survives() {
         assert!(broker.table().topic(TopicKey::Name("u")).is_err(), "it was only validated");
 
         let id = broker.table().topic(TopicKey::Name("t")).unwrap().id();
-        broker.add_partitions(&session(), "t", 5, Vec::new(), false).await.unwrap();
+        broker.add_partitions(&session(), "t", 5, None, false).await.unwrap();
         let broker = restart(broker, &world).await;
         let table = broker.table();
         let topic = table.topic(TopicKey::Id(id)).unwrap();

@@ -54,8 +54,8 @@ fn request(offset: i64) -> OffsetCommit {
 }
 
 /// Commits an offset of the one partition.
-async fn commit(broker: &Broker, offset: i64) -> Result<(), BrokerError> {
-    let topics = broker.commit_offsets(&session(), request(offset)).await?;
+async fn commit(broker: &Broker, offset: i64) -> Result<(), Arc<BrokerError>> {
+    let topics = broker.commit_offsets(&session(), request(offset)).await;
     topics.into_iter().flat_map(|topic| topic.partitions).try_for_each(|outcome| outcome.result)
 }
 

@@ -4,35 +4,26 @@ use thalweg_groups::{GroupError, PartitionResult, Reply, TopicPartitions, TxnOff
 
 use super::vouch::InTransaction;
 use crate::coordinators::shard_of;
-use crate::groups::{
-    Command, CommitInTransaction, CommitOutcome, CoordinatorShare, outcomes, with_refused,
-};
+use crate::groups::{AskedOffsets, Command, CommitInTransaction, CommitOutcome, with_refused};
 use crate::{Broker, BrokerError, Session};
 
 impl Broker {
     /// Commits offsets that count when the transaction is committed; what does not exist or may not be
-    /// read is refused first, one by one. Accepted is durable.
+    /// read is refused first, one by one, and an error of the transaction or of the group is the outcome
+    /// for each. Accepted is durable.
     pub async fn commit_offsets_in_transaction(
         &self,
         session: &Session,
         transaction: &InTransaction,
         mut commit: TxnOffsetCommit,
-    ) -> Result<Vec<TopicPartitions<CommitOutcome>>, BrokerError> {
-        let refused = self.take_refused(session, &mut commit.commit)?;
-        let share = CoordinatorShare::of(&commit.commit.topics);
-        if share.is_empty() {
-            return Ok(with_refused(share.all(|| Ok(())), refused));
+    ) -> Vec<TopicPartitions<CommitOutcome>> {
+        let refused = self.take_refused(session, &mut commit.commit);
+        let asked = AskedOffsets::of(&commit.commit.topics);
+        if asked.is_empty() {
+            return with_refused(asked.all(&Ok(())), refused);
         }
-        if commit.commit.group_id.as_str().is_empty() {
-            return Err(GroupError::InvalidGroupId.into());
-        }
-        let committed = match self.commit_vouched(session, transaction, commit).await {
-            Ok(committed) => outcomes(committed),
-            Err(BrokerError::Transaction(error)) => share.all(|| Err(error.into())),
-            Err(BrokerError::Group(error)) => share.all(|| Err(error.into())),
-            Err(error) => return Err(error),
-        };
-        Ok(with_refused(committed, refused))
+        let committed = self.commit_vouched(session, transaction, commit).await;
+        with_refused(asked.outcomes(committed), refused)
     }
 
     async fn commit_vouched(
@@ -41,6 +32,9 @@ impl Broker {
         transaction: &InTransaction,
         commit: TxnOffsetCommit,
     ) -> Result<Vec<TopicPartitions<PartitionResult>>, BrokerError> {
+        if commit.commit.group_id.as_str().is_empty() {
+            return Err(GroupError::InvalidGroupId.into());
+        }
         let topic = self.offsets_topic().await?;
         let number = shard_of(commit.commit.group_id.as_str(), topic.partitions.len());
         let partition = topic.partition(number as i32)?;

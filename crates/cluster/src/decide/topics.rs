@@ -81,18 +81,18 @@ impl ClusterState {
         Ok(vec![Record::TopicDeleted { id: topic.id }])
     }
 
-    /// Gives a topic more partitions, `count` in all. `assignments` says where the copies of each
-    /// new one shall be, or is empty.
+    /// Gives a topic more partitions, `count` in all. `assignments`, if there are any, say where the
+    /// copies of each new one shall be.
     pub fn add_partitions(
         &self,
         name: &str,
         count: i32,
-        assignments: &[Vec<BrokerId>],
+        assignments: Option<&[Vec<BrokerId>]>,
         defaults: TopicDefaults,
     ) -> Result<Vec<Record>, ClusterError> {
         let topic = self.topic(name).ok_or_else(|| ClusterError::UnknownTopic(name.to_owned()))?;
         let more = increase(topic, count)?;
-        if !assignments.is_empty() {
+        if let Some(assignments) = assignments {
             self.check_additional(topic, more, assignments)?;
         }
         self.check_room(i64::from(more), defaults)?;

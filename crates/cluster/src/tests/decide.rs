@@ -135,20 +135,26 @@ fn assignments_must_agree_with_themselves_and_the_cluster() {
 fn topics_only_grow() {
     let mut state = started();
     create(&mut state, 1, "t");
-    let add = |state: &ClusterState, count, assignments: &[Vec<BrokerId>]| {
+    let add = |state: &ClusterState, count, assignments: Option<&[Vec<BrokerId>]>| {
         state.add_partitions("t", count, assignments, DEFAULTS)
     };
     for count in [-1, 0, 3, 4] {
-        assert!(add(&state, count, &[]).unwrap_err().to_string().contains("not be an increase"));
+        assert!(add(&state, count, None).unwrap_err().to_string().contains("not be an increase"));
     }
-    assert_eq!(add(&state, 1001, &[]).unwrap_err().kind(), ErrorKind::Limit);
+    assert_eq!(add(&state, 1001, None).unwrap_err().kind(), ErrorKind::Limit);
     let pair = vec![BrokerId(1), BrokerId(2)];
-    let error = add(&state, 6, std::slice::from_ref(&pair)).unwrap_err().to_string();
-    assert_eq!(error, "2 partition(s) would be added, but 1 assignment(s) are given");
-    append(&mut state, |state| add(state, 6, &[pair.clone(), pair]).unwrap());
+    for assignments in [&[][..], std::slice::from_ref(&pair)] {
+        let error = add(&state, 6, Some(assignments)).unwrap_err().to_string();
+        let given = assignments.len();
+        assert_eq!(
+            error,
+            format!("2 partition(s) would be added, but {given} assignment(s) are given")
+        );
+    }
+    append(&mut state, |state| add(state, 6, Some(&[pair.clone(), pair])).unwrap());
     assert_eq!(state.topic("t").unwrap().partitions, 6);
     assert_eq!(state.partitions(), 6);
-    let unknown = state.add_partitions("nosuch", 9, &[], DEFAULTS).unwrap_err();
+    let unknown = state.add_partitions("nosuch", 9, None, DEFAULTS).unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::NotFound);
 }
 

@@ -89,7 +89,7 @@ fn decide(state: &ClusterState, request: Request) -> Vec<Record> {
             state.create_topic(id(number), &topic, DEFAULTS)
         }
         Request::DeleteTopic(number) => state.delete_topic(id(number)),
-        Request::AddPartitions { name, count } => state.add_partitions(name, count, &[], DEFAULTS),
+        Request::AddPartitions { name, count } => state.add_partitions(name, count, None, DEFAULTS),
         Request::Alter { resource, change } => state.alter_configs(&resource, &[change]),
         Request::ReserveProducerIds => state.reserve_producer_ids().map(|(_, records)| records),
         Request::CreateAcl(acl) => state.create_acl(&acl),

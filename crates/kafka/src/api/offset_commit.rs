@@ -24,7 +24,7 @@ use thalweg_kafka_wire::messages::offset_commit_response::{
 use thalweg_kafka_wire::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use thalweg_types::{LeaderEpoch, Offset, TopicId};
 
-use super::commit_answers::Asked;
+use super::commit_answers::answers;
 use super::topic_names::{TopicNaming, resolve};
 use crate::call::Call;
 use crate::error_code::AsErrorCode;
@@ -56,9 +56,8 @@ pub(super) async fn handle(call: Call, request: OffsetCommitRequest) -> OffsetCo
         reports_missing_group: call.version >= MISSING_GROUP,
         topics: known,
     };
-    let asked = Asked::new(&commit.topics);
     let committed = call.broker().commit_offsets(&call.session, commit).await;
-    let answers = asked.answers(committed, AsErrorCode::error_code);
+    let answers = answers(committed, AsErrorCode::error_code);
     topics.extend(answers.into_iter().map(|topic| answer(naming, topic)));
     OffsetCommitResponse { throttle_time_ms: 0, topics }
 }

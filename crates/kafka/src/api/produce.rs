@@ -202,30 +202,32 @@ fn refusal(version: i16, request: &ProduceRequest) -> Option<ErrorCode> {
     if !(-1..=1).contains(&request.acks) {
         return Some(ErrorCode::InvalidRequiredAcks);
     }
-    let batches = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-    let mut headers = Vec::new();
-    for data in batches {
+    let (mut is_transactional, mut producer, mut are_several) = (false, None, false);
+    for data in request.topic_data.iter().flat_map(|topic| &topic.partition_data) {
         let records = data.records.as_deref().unwrap_or_default();
-        match BatchHeader::parse(records) {
-            // Where zstd has to be ruled out Kafka looks at the codecs as well, and fails over what is none.
-            Ok(header) if version < ZSTD && header.attributes.compression().is_err() => {
-                return Some(ErrorCode::UnknownServerError);
-            }
-            Ok(header) => headers.push((header, header.total_len() == records.len())),
+        let header = match BatchHeader::parse(records) {
+            Ok(header) => header,
             // Kafka looks at all batches first, and gives up at a format that it does not know.
             Err(RecordsError::UnknownMagic(_)) => return Some(ErrorCode::CorruptMessage),
-            Err(_) => {}
+            Err(_) => continue,
+        };
+        // Where zstd has to be ruled out Kafka looks at the codecs as well, and fails over what is none.
+        if version < ZSTD && header.attributes.compression().is_err() {
+            return Some(ErrorCode::UnknownServerError);
+        }
+        if !header.attributes.is_transactional() {
+            continue;
+        }
+        is_transactional = true;
+        if header.total_len() == records.len() {
+            let this = (header.producer_id, header.producer_epoch);
+            are_several |= *producer.get_or_insert(this) != this;
         }
     }
-    let mut transactional = headers.iter().filter(|(header, _)| header.attributes.is_transactional());
-    if request.transactional_id.is_none() {
-        return transactional.next().map(|_| ErrorCode::TransactionalIdAuthorizationFailed);
+    match &request.transactional_id {
+        None => is_transactional.then_some(ErrorCode::TransactionalIdAuthorizationFailed),
+        Some(_) => are_several.then_some(ErrorCode::InvalidProducerIdMapping),
     }
-    let whole = transactional.filter(|(_, is_whole)| *is_whole);
-    let mut producers = whole.map(|(header, _)| (header.producer_id, header.producer_epoch));
-    let first = producers.next()?;
-    let are_several = producers.any(|producer| producer != first);
-    are_several.then_some(ErrorCode::InvalidProducerIdMapping)
 }
 
 /// Kafka tells where the log starts if a batch came as far as the log and was refused there, but not for

@@ -13,8 +13,10 @@
 //!   is none.
 //! - An error of the transaction or of the group is the answer for every partition.
 
+use std::sync::Arc;
+
 use thalweg_broker::{
-    BrokerError, CommitOutcome, CommitPartition, InTransaction, OffsetCommit, Producer,
+    AskedOffsets, BrokerError, CommitOutcome, CommitPartition, InTransaction, OffsetCommit, Producer,
     TopicPartitions, TransactionError, TransactionalId, TxnOffsetCommit,
 };
 use thalweg_kafka_wire::ErrorCode;
@@ -27,7 +29,7 @@ use thalweg_kafka_wire::messages::txn_offset_commit_response::{
 use thalweg_kafka_wire::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId};
 
-use super::commit_answers::Asked;
+use super::commit_answers::answers;
 use super::topic_names::{TopicNaming, resolve};
 use super::transaction_errors::Transactions;
 use crate::call::Call;
@@ -65,9 +67,8 @@ pub(super) async fn handle(call: Call, request: TxnOffsetCommitRequest) -> TxnOf
     let producer =
         Producer::new(ProducerId(request.producer_id), ProducerEpoch(request.producer_epoch));
     let commit = TxnOffsetCommit { producer, commit };
-    let asked = Asked::new(&commit.commit.topics);
     let committed = commit_known(&call, &request.transactional_id, commit).await;
-    let answers = asked.answers(committed, |error| code(&call, error));
+    let answers = answers(committed, |error| code(&call, error));
     topics.extend(answers.into_iter().map(|topic| answer(naming, topic)));
     TxnOffsetCommitResponse { throttle_time_ms: 0, topics }
 }
@@ -76,9 +77,11 @@ async fn commit_known(
     call: &Call,
     transactional_id: &str,
     commit: TxnOffsetCommit,
-) -> Result<Vec<TopicPartitions<CommitOutcome>>, BrokerError> {
-    let transactional_id =
-        TransactionalId::new(transactional_id).map_err(|_| TransactionError::InvalidRequest)?;
+) -> Vec<TopicPartitions<CommitOutcome>> {
+    let Ok(transactional_id) = TransactionalId::new(transactional_id) else {
+        let error = BrokerError::from(TransactionError::InvalidRequest);
+        return AskedOffsets::of(&commit.commit.topics).all(&Err(Arc::new(error)));
+    };
     let transaction = InTransaction { transactional_id, implicit: call.version >= IMPLICIT };
     call.broker().commit_offsets_in_transaction(&call.session, &transaction, commit).await
 }

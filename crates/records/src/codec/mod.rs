@@ -101,8 +101,6 @@ const PIECE: usize = 256 << 10;
 struct Output<'a> {
     bytes: &'a mut Vec<u8>,
     limit: usize,
-    /// Where the piece ends that is being written.
-    piece_end: usize,
 }
 
 impl<'a> Output<'a> {
@@ -115,7 +113,7 @@ impl<'a> Output<'a> {
         let capacity = Self::room_for((USUAL_RATIO * input_len).max(CAPACITY_MIN)).min(limit);
         bytes.clear();
         bytes.reserve_exact(capacity);
-        Self { bytes, limit, piece_end: PIECE }
+        Self { bytes, limit }
     }
 
     fn room_for(len: usize) -> usize {
@@ -132,14 +130,14 @@ impl<'a> Output<'a> {
         if more > self.room() {
             return Err(RecordsError::DecompressedTooLarge { limit: self.limit });
         }
-        let needed = self.bytes.len() + more;
+        let before = self.bytes.len();
+        let needed = before + more;
         if needed > self.bytes.capacity() {
             let target = Self::room_for(needed.max(2 * self.bytes.capacity())).min(self.limit);
-            self.bytes.reserve_exact(target - self.bytes.len());
+            self.bytes.reserve_exact(target - before);
         }
         self.bytes.resize(needed, 0);
-        if needed > self.piece_end {
-            self.piece_end = needed + PIECE;
+        if before / PIECE != needed / PIECE {
             std::thread::yield_now();
         }
         Ok(())

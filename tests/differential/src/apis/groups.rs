@@ -98,8 +98,7 @@ impl Ask for CommitOffsets {
         for topic in response.topics {
             let name = names.topic(&topic.name, topic.topic_id);
             for partition in topic.partitions {
-                let path = format!("{name}-{}.error", partition.partition_index);
-                answer.code(path, partition.error_code);
+                answer.partition_code(&name, partition.partition_index, partition.error_code);
             }
         }
         answer
@@ -160,8 +159,7 @@ impl Ask for TxnCommitOffsets {
         for topic in response.topics {
             let name = names.topic(&topic.name, topic.topic_id);
             for partition in topic.partitions {
-                let path = format!("{name}-{}.error", partition.partition_index);
-                answer.code(path, partition.error_code);
+                answer.partition_code(&name, partition.partition_index, partition.error_code);
             }
         }
         answer
@@ -381,8 +379,6 @@ impl Ask for SyncGroup {
     }
 
     fn answer(&self, _: i16, _: &mut Names, response: SyncGroupResponse) -> Answer {
-        let mut answer = Answer::default();
-        answer.code("error", response.error_code);
-        answer
+        Answer::of_code(response.error_code)
     }
 }

@@ -150,9 +150,7 @@ impl Ask for AddOffsets {
     }
 
     fn answer(&self, _: i16, _: &mut Names, response: AddOffsetsToTxnResponse) -> Answer {
-        let mut answer = Answer::default();
-        answer.code("error", response.error_code);
-        answer
+        Answer::of_code(response.error_code)
     }
 }
 

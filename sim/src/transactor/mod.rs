@@ -1,21 +1,24 @@
 //! A client that produces in transactions: sessions under one transactional id, each of which fences the
 //! one before. Some copy another topic, with the offsets of what they have read in the transaction.
 
+mod ask;
+mod weight;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use thalweg_broker::{
-    AddPartitions, Broker, BrokerError, EndTransaction, GroupError, InTransaction, InitProducerId,
-    Partitions, Producer, ProducerError, Purpose, TransactionError, TransactionVersion,
-    TransactionalId,
+    AddPartitions, Broker, EndTransaction, InTransaction, InitProducerId, Partitions, Producer,
+    Purpose, TransactionVersion, TransactionalId,
 };
 use thalweg_checker::Event;
-use thalweg_env::Instant;
 use thalweg_records::Compression;
 use thalweg_types::{TopicName, TxnOutcome};
 
+use self::ask::Failed;
+pub(crate) use self::weight::{Weight, weigh_any};
 use crate::chain::Chain;
-use crate::connection::{Connection, REQUEST_TIMEOUT, session};
+use crate::connection::{Connection, session};
 use crate::late_marker;
 use crate::payload::Source;
 use crate::producer::{self, Identity};
@@ -28,69 +31,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a client tries to do one thing.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What a refusal means to a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weight {
-    /// Try again.
-    Later,
-    /// The transaction, or the session, is over.
-    Over,
-    /// No client should be told so.
-    Wrong,
-}
-
-/// Weighs a refusal.
-pub(crate) fn weigh(error: TransactionError) -> Weight {
-    match error {
-        TransactionError::ConcurrentTransactions
-        | TransactionError::CoordinatorLoadInProgress
-        | TransactionError::CoordinatorNotAvailable
-        | TransactionError::NotCoordinator => Weight::Later,
-        TransactionError::ProducerFenced
-        | TransactionError::InvalidTxnState
-        | TransactionError::TransactionAbortable => Weight::Over,
-        _ => Weight::Wrong,
-    }
-}
-
-/// The same for what the other ways to a broker say.
-pub(crate) fn weigh_any(error: &BrokerError) -> Weight {
-    match error {
-        BrokerError::Transaction(error) => weigh(*error),
-        BrokerError::Storage(_)
-        | BrokerError::Closing
-        | BrokerError::Group(
-            GroupError::CoordinatorLoadInProgress
-            | GroupError::CoordinatorNotAvailable
-            | GroupError::NotCoordinator,
-        ) => Weight::Later,
-        BrokerError::Producer(
-            ProducerError::StaleEpoch { .. }
-            | ProducerError::TransactionOpen
-            | ProducerError::NoTransaction,
-        ) => Weight::Over,
-        _ => Weight::Wrong,
-    }
-}
-
 /// The session is over: its client was fenced, or has given up.
 #[derive(Debug)]
 pub(crate) struct Over;
-
-/// Why a request came to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failed {
-    /// It was refused, every time it was sent.
-    Refused,
-    /// An attempt may have been heard.
-    Unclear,
-}
-
-impl From<Failed> for Over {
-    fn from(_: Failed) -> Self {
-        Self
-    }
-}
 
 /// Produces in transactions until the stage's end, in one session after another.
 pub(crate) async fn transact(
@@ -412,73 +355,5 @@ impl Session {
         }
         self.is_unclear = false;
         Ok(())
-    }
-
-    /// Asks until there is an answer.
-    async fn insist<T, F, W>(&mut self, what: &str, work: F) -> Result<T, Failed>
-    where
-        T: Send + 'static,
-        F: Fn(Broker) -> W + Clone + Send + 'static,
-        W: Future<Output = Result<T, TransactionError>> + Send + 'static,
-    {
-        let deadline = self.deadline();
-        let mut refusal = Failed::Refused;
-        while self.stage.env.now() < deadline {
-            match self.ask(work.clone()).await {
-                Some(Ok(answer)) => return Ok(answer),
-                // What the coordinator was at when it lost its state may be done.
-                None | Some(Err(TransactionError::NotCoordinator)) => {
-                    refusal = Failed::Unclear;
-                }
-                Some(Err(error)) => {
-                    let history = &self.stage.history;
-                    history.note(format_args!("{} {what}, is told: {error}", self.id));
-                    match weigh(error) {
-                        Weight::Later => {}
-                        Weight::Over => {
-                            self.stage.ledger.count("producers fenced");
-                            return Err(refusal);
-                        }
-                        Weight::Wrong => {
-                            history.complain(format_args!("{} {what}, is told: {error}", self.id));
-                            return Err(Failed::Unclear);
-                        }
-                    }
-                }
-            }
-            self.stage.env.sleep(PAUSE).await;
-        }
-        Err(Failed::Unclear)
-    }
-
-    /// One request; `None` if nobody can tell what came of it.
-    async fn ask<T, F, W>(&mut self, work: F) -> Option<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(Broker) -> W + Send + 'static,
-        W: Future<Output = T> + Send + 'static,
-    {
-        let patience = self.plan.patience;
-        let answer = self.connection().await?.call(patience, work).await;
-        if answer.is_none() {
-            self.lose_connection();
-        }
-        answer
-    }
-
-    fn lose_connection(&mut self) {
-        self.connection = None;
-        self.is_unclear = true;
-    }
-
-    async fn connection(&mut self) -> Option<&Connection> {
-        if self.connection.is_none() {
-            self.connection = self.stage.address.connect_within(REQUEST_TIMEOUT).await;
-        }
-        self.connection.as_ref()
-    }
-
-    fn deadline(&self) -> Instant {
-        self.stage.env.now() + DEADLINE
     }
 }
