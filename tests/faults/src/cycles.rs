@@ -94,9 +94,9 @@ async fn run(
     while cycles < args.cycles && workload.history.is_clean() {
         let mut broker = launch.start().await?;
         if cycles == 0 {
-            workload.prepare(broker.kafka).await?;
+            workload.prepare(broker.kafka).await.map_err(|failure| broker.explain(&failure))?;
         }
-        workload.audit(broker.kafka).await?;
+        workload.audit(broker.kafka).await.map_err(|failure| broker.explain(&failure))?;
         let running = workload.start(broker.kafka);
         workload.wait_for(args.acks + random.u64(..=args.acks / 10)).await?;
         tokio::time::sleep(Duration::from_micros(random.u64(..DELAY_US_MAX))).await;
@@ -133,8 +133,8 @@ async fn run(
 /// The last audit, of everything, and an end in peace.
 pub async fn end(launch: &Launch, workload: &mut Workload) -> Result<(), Failure> {
     let mut broker = launch.start().await?;
-    workload.settle(broker.kafka).await?;
-    workload.audit_whole(broker.kafka).await?;
+    workload.settle(broker.kafka).await.map_err(|failure| broker.explain(&failure))?;
+    workload.audit_whole(broker.kafka).await.map_err(|failure| broker.explain(&failure))?;
     let status = broker.terminate().await?;
     if !status.success() {
         workload.history.accuse(format!("asked to end, the broker ended with {status}"));

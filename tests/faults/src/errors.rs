@@ -111,9 +111,10 @@ impl Scene {
     async fn fail(&mut self, injection: &Injection<'_>, args: &ErrorsArgs) -> Result<u64, Failure> {
         let mut broker = self.launch.start().await?;
         if !std::mem::replace(&mut self.prepared, true) {
-            self.workload.prepare(broker.kafka).await?;
+            let prepared = self.workload.prepare(broker.kafka).await;
+            prepared.map_err(|failure| broker.explain(&failure))?;
         }
-        self.workload.audit(broker.kafka).await?;
+        self.workload.audit(broker.kafka).await.map_err(|failure| broker.explain(&failure))?;
         let running = self.workload.start(broker.kafka);
         let metadata = tokio::spawn(change_metadata(broker.kafka));
         let fired = self.inject(injection, args, &mut broker).await?;

@@ -22,6 +22,8 @@ const END_PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(2);
 /// Lines of standard error that are kept in memory; all of them are in the file.
 const LINES_MAX: usize = 10_000;
+/// The last lines that say what was the matter.
+const LINES_SHOWN: usize = 5;
 
 /// How to start a broker.
 #[derive(Clone, Debug)]
@@ -180,9 +182,19 @@ impl Process {
         kib.map(|kib| kib << 10).ok_or_else(|| Failure::Other(format!("no VmRSS in {path}")))
     }
 
+    /// Says of a failure in what state the broker is. For moments at which it has to be there.
+    pub fn explain(&mut self, failure: &Failure) -> Failure {
+        let state = match self.try_wait() {
+            Ok(None) => "the broker runs".to_owned(),
+            Ok(Some(status)) => format!("the broker ended with {status}"),
+            Err(unknown) => unknown.to_string(),
+        };
+        self.describe(&format!("{failure}; {state}"))
+    }
+
     fn describe(&self, what: &str) -> Failure {
         let lines = self.lines();
-        let last = lines[lines.len().saturating_sub(5)..].join("\n  ");
+        let last = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n  ");
         Failure::Other(format!("{what}\n  {last}"))
     }
 }
