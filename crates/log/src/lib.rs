@@ -5,6 +5,7 @@
 //! from a checkpoint and the chunk footers after it. The crate speaks log (append, read, wait, trim)
 //! and knows no protocol.
 
+mod attempts;
 mod background;
 mod backlog;
 mod checkpoint;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use thalweg_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TxnOutcome};
 
+use crate::attempts::{Attempt, Attempts};
 use crate::format::entry::BatchEntry;
 use crate::planted::{self, Bug};
 use crate::transactions::{AbortedTransaction, Marker, OpenTransaction};
@@ -121,7 +122,18 @@ pub(crate) struct ProducerTable {
     /// The number of the last marker of each producer that had one since the start.
     marked: BTreeMap<ProducerId, u64>,
     /// Producers with accepted batches that are not durable yet, and how many those are.
-    ahead: BTreeMap<ProducerId, (ProducerState, usize)>,
+    ahead: BTreeMap<ProducerId, Ahead>,
+    attempts: Attempts,
+}
+
+/// What was accepted of a producer on top of what is durable.
+#[derive(Clone, Debug)]
+struct Ahead {
+    newest: ProducerState,
+    /// Its first sequence since nothing was ahead.
+    first: Sequence,
+    /// Batches that are not durable yet.
+    count: usize,
 }
 
 impl ProducerTable {
@@ -134,6 +146,10 @@ impl ProducerTable {
         let verdict = self.check_sequence(batch)?;
         if verdict != Verdict::Append {
             return Ok(verdict);
+        }
+        if let Some(awaited) = self.attempts.overtaken_by(batch) {
+            let got = batch.base_sequence;
+            return Err(ProducerError::OutOfOrder { got, last: awaited.plus(-1) });
         }
         if batch.is_transactional() {
             self.check_transactional(batch.producer_id, batch.producer_epoch, guard)?;
@@ -175,6 +191,38 @@ impl ProducerTable {
     ) -> Result<(), ProducerError> {
         let current = self.newest(id).map_or(ProducerEpoch::NONE, |producer| producer.epoch);
         if got < current { Err(ProducerError::StaleEpoch { got, current }) } else { Ok(()) }
+    }
+
+    /// Remembers a batch of a client that is to begin a transaction. Until it does, none behind it may.
+    pub(crate) fn note_first(
+        &mut self,
+        id: ProducerId,
+        epoch: ProducerEpoch,
+        sequence: Sequence,
+        now: Timestamp,
+    ) {
+        let attempt = Attempt { epoch, lowest: sequence, at: now, in_transaction: true };
+        self.attempts.note(id, attempt);
+    }
+
+    /// Remembers a batch that could not be written. Of a producer that is known, sequences tell what is
+    /// missing.
+    pub(crate) fn note_refused(&mut self, batch: &BatchEntry, now: Timestamp) {
+        if batch.producer_id != ProducerId::NONE && self.newest(batch.producer_id).is_none() {
+            self.note_lost(batch.producer_id, batch.producer_epoch, batch.base_sequence, now);
+        }
+    }
+
+    fn note_lost(
+        &mut self,
+        id: ProducerId,
+        epoch: ProducerEpoch,
+        lowest: Sequence,
+        now: Timestamp,
+    ) {
+        if lowest != Sequence::NONE {
+            self.attempts.note(id, Attempt { epoch, lowest, at: now, in_transaction: false });
+        }
     }
 
     /// What lets a producer begin a transaction from now on.
@@ -240,7 +288,7 @@ impl ProducerTable {
     }
 
     fn newest(&self, id: ProducerId) -> Option<&ProducerState> {
-        self.ahead.get(&id).map(|(producer, _)| producer).or_else(|| self.durable.get(&id))
+        self.ahead.get(&id).map(|ahead| &ahead.newest).or_else(|| self.durable.get(&id))
     }
 
     /// Remembers an accepted batch that is not durable yet.
@@ -249,12 +297,14 @@ impl ProducerTable {
             return;
         }
         let durable = &self.durable;
-        let (producer, count) = self.ahead.entry(batch.producer_id).or_insert_with(|| {
+        let ahead = self.ahead.entry(batch.producer_id).or_insert_with(|| {
             let known = durable.get(&batch.producer_id).cloned();
-            (known.unwrap_or_else(|| ProducerState::new(batch.producer_epoch)), 0)
+            let newest = known.unwrap_or_else(|| ProducerState::new(batch.producer_epoch));
+            Ahead { newest, first: batch.base_sequence, count: 0 }
         });
-        producer.push(batch, now);
-        *count += 1;
+        ahead.newest.push(batch, now);
+        ahead.count += 1;
+        self.attempts.settle(batch);
         if batch.is_control() {
             self.markers += 1;
             self.marked.insert(batch.producer_id, self.markers);
@@ -305,9 +355,9 @@ impl ProducerTable {
     }
 
     fn settle_ahead(&mut self, batch: &BatchEntry) {
-        if let Some((_, count)) = self.ahead.get_mut(&batch.producer_id) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(ahead) = self.ahead.get_mut(&batch.producer_id) {
+            ahead.count -= 1;
+            if ahead.count == 0 {
                 self.ahead.remove(&batch.producer_id);
             }
         }
@@ -315,7 +365,11 @@ impl ProducerTable {
 
     /// Forgets what was accepted and did not become durable.
     pub(crate) fn roll_back(&mut self) {
-        self.ahead.clear();
+        for (id, Ahead { newest, first, .. }) in std::mem::take(&mut self.ahead) {
+            if !self.durable.contains_key(&id) {
+                self.note_lost(id, newest.epoch, first, newest.last_append);
+            }
+        }
     }
 
     /// Forgets producers that have been silent since before `horizon`, but not in the middle of a
@@ -323,6 +377,7 @@ impl ProducerTable {
     pub(crate) fn expire(&mut self, horizon: Timestamp) {
         self.durable
             .retain(|_, producer| producer.last_append >= horizon || producer.open.is_some());
+        self.attempts.expire(horizon);
         let Self { durable, ahead, marked, .. } = self;
         marked.retain(|id, _| durable.contains_key(id) || ahead.contains_key(id));
     }

@@ -9,9 +9,11 @@ use thalweg_cluster::acl::AclOperation;
 use thalweg_cluster::config::TimestampType;
 use thalweg_coordination::Producer;
 use thalweg_log::{Partition, Ticket, TransactionGuard};
+use thalweg_records::BatchHeader;
 use thalweg_types::{Offset, Timestamp};
 
 use crate::metrics::{add, count};
+use crate::transactions::FirstBatch;
 use crate::{Broker, BrokerError, InTransaction, Session, Topic, TopicKey};
 
 /// Compressed batches up to this many bytes are decompressed where they are: sending them to a
@@ -96,8 +98,8 @@ impl Broker {
         check_topic(session, topic, options)?;
 
         // Before the records are looked at: whoever tries to write has added the partition.
-        let guard = match prepare::transactional_producer(&records) {
-            Some(producer) => self.vouch_for(session, producer, topic, partition, options).await?,
+        let guard = match prepare::transactional(&records) {
+            Some(header) => self.vouch_for(session, &header, topic, partition, options).await?,
             None => None,
         };
         let batch = prepare::accept(records, topic.config(), options)?;
@@ -126,13 +128,17 @@ impl Broker {
     async fn vouch_for(
         &self,
         session: &Session,
-        producer: Producer,
+        header: &BatchHeader,
         topic: &Topic,
         partition: &Arc<Partition>,
         options: &AppendOptions,
     ) -> Result<Option<TransactionGuard>, BrokerError> {
         let transaction = options.transaction.as_ref().ok_or(BrokerError::NoTransactionalId)?;
-        self.vouch(session, transaction, producer, topic.name(), partition).await
+        let first = FirstBatch {
+            producer: Producer::new(header.producer_id, header.producer_epoch),
+            sequence: header.base_sequence,
+        };
+        self.vouch(session, transaction, first, topic.name(), partition).await
     }
 }
 

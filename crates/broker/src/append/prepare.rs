@@ -2,7 +2,6 @@
 
 use bytes::BytesMut;
 use thalweg_cluster::config::{self, TimestampType, TopicConfig};
-use thalweg_coordination::Producer;
 use thalweg_records::{
     BatchHeader, BatchMut, Codec, Compression, InnerOffsets, RecordPolicy, RecordsError,
     SMALL_DECOMPRESSED_MAX, TimestampBounds,
@@ -13,13 +12,13 @@ use super::{AppendOptions, INLINE_BYTES_MAX, INLINE_DECOMPRESSED_MAX};
 use crate::metrics::count;
 use crate::{Broker, BrokerError};
 
-/// Whose transaction the records say that they belong to, if they are one whole batch of the newest format
-/// that says so. The rest is checked later.
-pub(super) fn transactional_producer(records: &[u8]) -> Option<Producer> {
+/// The header of records that are one whole batch of the newest format, and say that they belong to a
+/// transaction. The rest is checked later.
+pub(super) fn transactional(records: &[u8]) -> Option<BatchHeader> {
     let header = BatchHeader::parse(records).ok()?;
     let is_whole = header.total_len() == records.len();
     let is_transactional = header.attributes.is_transactional() && header.has_producer();
-    (is_whole && is_transactional).then(|| Producer::new(header.producer_id, header.producer_epoch))
+    (is_whole && is_transactional).then_some(header)
 }
 
 /// Checks what can be checked without looking at records.

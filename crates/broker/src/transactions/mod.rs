@@ -15,6 +15,7 @@ pub(crate) use coordinator::{TransactionContext, TransactionCoordinator};
 pub(crate) use markers::Markers;
 pub use markers::{EndedPartition, MarkerRequest};
 pub use requests::TransactionListing;
+pub(crate) use vouch::FirstBatch;
 pub use vouch::InTransaction;
 
 pub(crate) type TransactionCoordinators = Coordinators<TransactionCoordinator>;

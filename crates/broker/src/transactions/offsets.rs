@@ -2,7 +2,9 @@
 
 use thalweg_groups::{GroupError, PartitionResult, Reply, TopicPartitions, TxnOffsetCommit};
 
-use super::vouch::InTransaction;
+use thalweg_types::Sequence;
+
+use super::vouch::{FirstBatch, InTransaction};
 use crate::coordinators::shard_of;
 use crate::groups::{AskedOffsets, Command, CommitInTransaction, CommitOutcome, with_refused};
 use crate::{Broker, BrokerError, Session};
@@ -38,8 +40,8 @@ impl Broker {
         let topic = self.offsets_topic().await?;
         let number = shard_of(commit.commit.group_id.as_str(), topic.partitions.len());
         let partition = topic.partition(number as i32)?;
-        let guard =
-            self.vouch(session, transaction, commit.producer, topic.name(), partition).await?;
+        let first = FirstBatch { producer: commit.producer, sequence: Sequence::NONE };
+        let guard = self.vouch(session, transaction, first, topic.name(), partition).await?;
         let question =
             |reply| Command::CommitInTransaction(CommitInTransaction { commit, guard, reply });
         let committed = self.group_coordinators().await?.ask(number, question).reply().await;

@@ -10,7 +10,7 @@ use thalweg_transactions::{
     AddPartitions, Partitions, Producer, Purpose, TransactionError, TransactionVersion,
     TransactionalId,
 };
-use thalweg_types::TopicName;
+use thalweg_types::{Sequence, TopicName};
 
 use super::requests::authorize;
 use crate::{Broker, BrokerError, Session};
@@ -31,19 +31,28 @@ pub struct InTransaction {
     pub implicit: bool,
 }
 
+/// The batch that is to be the first of a transaction in a partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstBatch {
+    pub producer: Producer,
+    /// [`Sequence::NONE`] if it has none.
+    pub sequence: Sequence,
+}
+
 impl Broker {
-    /// What `producer` needs to write to a partition; nothing if its transaction is open there. A
+    /// What a producer needs to write a batch to a partition; nothing if its transaction is open there. A
     /// client without a guard, whose transaction ends meanwhile, writes to the next one or to none.
     pub(crate) async fn vouch(
         &self,
         session: &Session,
         transaction: &InTransaction,
-        producer: Producer,
+        first: FirstBatch,
         topic: &TopicName,
         partition: &Arc<Partition>,
     ) -> Result<Option<TransactionGuard>, BrokerError> {
         authorize(&self.table(), session, &transaction.transactional_id)?;
-        let guard = partition.transaction_guard(producer.id, producer.epoch);
+        let FirstBatch { producer, sequence } = first;
+        let guard = partition.transaction_guard(producer.id, producer.epoch, sequence);
         let Some(guard) = guard.map_err(|_| TransactionError::ProducerFenced)? else {
             return Ok(None);
         };

@@ -68,10 +68,11 @@ impl ClusterState {
         defaults: TopicDefaults,
     ) -> Result<Vec<Record>, ClusterError> {
         let name = self.free_name(&topic.name)?;
-        let (partitions, replication_factor) = self.shape(topic, defaults)?;
-        self.check_room(i64::from(partitions), defaults)?;
+        // In Kafka's order, which shows where several things are wrong.
         let configs = own_settings(&topic.configs)?;
         config::validate_topic(&configs)?;
+        let (partitions, replication_factor) = self.shape(topic, defaults)?;
+        self.check_room(i64::from(partitions), defaults)?;
         Ok(vec![Record::TopicCreated { id, name, partitions, replication_factor, configs }])
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use thalweg_records::{BatchMut, EndTxnMarker, RecordsError};
-use thalweg_types::{ErrorKind, Offset, ProducerEpoch, ProducerId, Timestamp};
+use thalweg_types::{ErrorKind, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use super::wait::{Target, Ticket};
 use super::{Partition, PartitionState, Pending};
@@ -88,17 +88,22 @@ impl Partition {
         })
     }
 
-    /// What the producer needs to begin a transaction here; `None` if it has one of this epoch. One of an
-    /// older epoch has ended, and its marker is still to come. An epoch that is fenced needs nothing more.
+    /// What the producer needs to begin a transaction here with a batch of that sequence; `None` if it has
+    /// one of this epoch. One of an older epoch has ended, and its marker is still to come. An epoch that is
+    /// fenced needs nothing more.
     pub fn transaction_guard(
         &self,
         producer: ProducerId,
         epoch: ProducerEpoch,
+        sequence: Sequence,
     ) -> Result<Option<TransactionGuard>, ProducerError> {
-        let state = self.state();
+        let mut state = self.state();
         state.producers.check_epoch(producer, epoch)?;
-        let is_open = state.producers.open_epoch(producer) == Some(epoch);
-        Ok((!is_open).then(|| state.producers.guard(producer)))
+        if state.producers.open_epoch(producer) == Some(epoch) {
+            return Ok(None);
+        }
+        state.producers.note_first(producer, epoch, sequence, self.shared.clock.now());
+        Ok(Some(state.producers.guard(producer)))
     }
 
     /// What [`append_transactional`](Self::append_transactional) would say of a batch without a sequence.
@@ -125,7 +130,10 @@ impl Partition {
         let now = self.shared.clock.now();
         let (appended, wake) = {
             let mut state = self.state();
-            self.check_open(&state)?;
+            if let Err(error) = self.check_open(&state) {
+                state.producers.note_refused(&entry, now);
+                return Err(error.into());
+            }
             match judge(&state.producers)? {
                 Verdict::Settled => {
                     let last = state.next.plus(-1);

@@ -11,6 +11,7 @@ mod damage;
 mod files;
 mod fixture;
 pub(crate) mod harness;
+mod overtaking;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod retention;

@@ -36,7 +36,7 @@ pub(super) fn marker(producer: i64, epoch: i16, outcome: TxnOutcome) -> Marker {
 /// Appends a batch of a transaction as a broker does that has asked the coordinator.
 fn vouched(partition: &Arc<Partition>, batch: BatchMut) -> Result<Appended, AppendError> {
     let (id, epoch) = (batch.header().producer_id, batch.header().producer_epoch);
-    let guard = partition.transaction_guard(id, epoch)?;
+    let guard = partition.transaction_guard(id, epoch, batch.header().base_sequence)?;
     partition.append_transactional(batch, guard)
 }
 
@@ -104,14 +104,18 @@ fn rule_29_the_first_batch_needs_a_guard_that_no_marker_has_made_stale() {
     simulate(2, |env, _world| async move {
         let (_log, partition) = one_partition(&env);
         assert_eq!(refusal(partition.append(data(1, 0, 0))), ProducerError::NoTransaction);
-        let before =
-            partition.transaction_guard(ProducerId(1), ProducerEpoch(1)).expect("its epoch");
+        let before = partition
+            .transaction_guard(ProducerId(1), ProducerEpoch(1), Sequence(0))
+            .expect("its epoch");
         end(&partition, marker(1, 1, TxnOutcome::Abort)).await;
         let late = partition.append_transactional(data(1, 1, 0), before);
         assert_eq!(refusal(late), ProducerError::NoTransaction);
 
         write(&partition, data(1, 1, 0)).await;
-        assert_eq!(partition.transaction_guard(ProducerId(1), ProducerEpoch(1)), Ok(None));
+        assert_eq!(
+            partition.transaction_guard(ProducerId(1), ProducerEpoch(1), Sequence(0)),
+            Ok(None)
+        );
         partition.append(data(1, 1, 1)).expect("the transaction goes on without a guard");
         // Rule 30.
         let (id, epoch) = (ProducerId(1), ProducerEpoch(1));
@@ -185,12 +189,16 @@ fn clients_that_do_not_know_kip_890_go_on_with_their_epoch_and_sequence() {
 fn rule_12_clients_of_kip_890_begin_with_sequence_0_where_they_are_unknown() {
     simulate(9, |env, _world| async move {
         let (_log, partition) = one_partition(&env);
-        let guard = partition.transaction_guard(ProducerId(1), ProducerEpoch(0)).expect("unknown");
+        let guard = partition
+            .transaction_guard(ProducerId(1), ProducerEpoch(0), Sequence(7))
+            .expect("unknown");
         let from_zero = guard.map(TransactionGuard::from_zero);
         let skipping = partition.append_transactional(data(1, 0, 7), from_zero);
         assert!(matches!(refusal(skipping), ProducerError::OutOfOrder { .. }));
         partition.append_transactional(data(1, 0, 0), from_zero).expect("the first");
-        let guard = partition.transaction_guard(ProducerId(2), ProducerEpoch(0)).expect("unknown");
+        let guard = partition
+            .transaction_guard(ProducerId(2), ProducerEpoch(0), Sequence(7))
+            .expect("unknown");
         partition
             .append_transactional(data(2, 0, 7), guard)
             .expect("an old client begins anywhere");
@@ -265,7 +273,7 @@ fn what_was_accepted_and_not_durable_ends_no_transaction() {
         let ending = partition.append_marker(marker(1, 1, TxnOutcome::Commit)).expect("accepted");
         ending.ticket.wait().await.expect_err("the device failed");
         assert_eq!(stable(&partition), Offset(0));
-        let guard = partition.transaction_guard(ProducerId(1), ProducerEpoch(0));
+        let guard = partition.transaction_guard(ProducerId(1), ProducerEpoch(0), Sequence(0));
         assert_eq!(guard, Ok(None), "it is open again");
         drop(log);
     });
