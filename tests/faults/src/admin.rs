@@ -21,6 +21,7 @@ use thalweg_kafka_wire::messages::{
 
 use crate::connection::Connection;
 use crate::failure::Failure;
+use crate::fetch::Isolation;
 
 const TIMEOUT_MS: i32 = 30_000;
 /// `ListOffsets` asks for the log start with this timestamp, and for the end with the next.
@@ -124,9 +125,20 @@ pub async fn bounds(
     topic: &str,
     partition: i32,
 ) -> Result<Option<(i64, i64)>, Failure> {
-    let start = list_offset(connection, topic, partition, EARLIEST).await?;
-    let end = list_offset(connection, topic, partition, LATEST).await?;
+    let everything = Isolation::Uncommitted;
+    let start = list_offset(connection, topic, partition, EARLIEST, everything).await?;
+    let end = list_offset(connection, topic, partition, LATEST, everything).await?;
     Ok(start.zip(end))
+}
+
+/// The last stable offset of a partition, before which all transactions have ended; nothing if there
+/// is no such partition.
+pub async fn stable_end(
+    connection: &mut Connection,
+    topic: &str,
+    partition: i32,
+) -> Result<Option<i64>, Failure> {
+    list_offset(connection, topic, partition, LATEST, Isolation::Committed).await
 }
 
 async fn list_offset(
@@ -134,11 +146,13 @@ async fn list_offset(
     topic: &str,
     partition: i32,
     timestamp: i64,
+    isolation: Isolation,
 ) -> Result<Option<i64>, Failure> {
     let partition =
         ListOffsetsPartition { partition_index: partition, current_leader_epoch: -1, timestamp };
     let request = ListOffsetsRequest {
         replica_id: -1,
+        isolation_level: isolation.level(),
         topics: vec![ListOffsetsTopic { name: topic.to_owned(), partitions: vec![partition] }],
         ..Default::default()
     };
@@ -154,8 +168,26 @@ async fn list_offset(
 
 /// Waits until the coordinator of a group serves.
 pub async fn find_coordinator(connection: &mut Connection, group: &str) -> Result<(), Failure> {
-    let request =
-        FindCoordinatorRequest { coordinator_keys: vec![group.to_owned()], ..Default::default() };
+    const GROUP: i8 = 0;
+    find_coordinator_of(connection, GROUP, group).await
+}
+
+/// Waits until the coordinator of a transactional id serves.
+pub async fn find_transaction_coordinator(
+    connection: &mut Connection,
+    transactional_id: &str,
+) -> Result<(), Failure> {
+    const TRANSACTION: i8 = 1;
+    find_coordinator_of(connection, TRANSACTION, transactional_id).await
+}
+
+async fn find_coordinator_of(
+    connection: &mut Connection,
+    key_type: i8,
+    key: &str,
+) -> Result<(), Failure> {
+    let coordinator_keys = vec![key.to_owned()];
+    let request = FindCoordinatorRequest { key_type, coordinator_keys, ..Default::default() };
     let code = |response: &FindCoordinatorResponse| {
         response.coordinators.first().map_or(-1, |coordinator| coordinator.error_code)
     };

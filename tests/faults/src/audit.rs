@@ -9,7 +9,7 @@ use thalweg_kafka_wire::ErrorCode;
 use crate::admin;
 use crate::connection::Connection;
 use crate::failure::Failure;
-use crate::fetch::{Fetched, fetch};
+use crate::fetch::{Fetched, Isolation, fetch};
 use crate::history::History;
 
 /// A partition and what may be missing in it.
@@ -30,6 +30,7 @@ pub struct Place {
 /// A reader that knows how far it has read.
 pub struct Audit {
     consumer: u32,
+    isolation: Isolation,
     positions: BTreeMap<(Arc<str>, i32), i64>,
     /// Records read.
     pub records: u64,
@@ -38,7 +39,13 @@ pub struct Audit {
 impl Audit {
     /// An audit known to the checker as `consumer`.
     pub fn new(consumer: u32) -> Self {
-        Self { consumer, positions: BTreeMap::new(), records: 0 }
+        Self { consumer, isolation: Isolation::Uncommitted, positions: BTreeMap::new(), records: 0 }
+    }
+
+    /// One that reads what is committed, and nothing else.
+    pub fn of_committed(consumer: u32, history: &History) -> Result<Self, Failure> {
+        history.observe(&Event::ReadCommitted { consumer })?;
+        Ok(Self { isolation: Isolation::Committed, ..Self::new(consumer) })
     }
 
     /// Reads a partition to its end: from its start, or from where the last audit ended.
@@ -82,8 +89,8 @@ impl Audit {
     ) -> Result<(), Failure> {
         let mut position = from;
         while position < end {
-            let fetched =
-                fetch(connection, &place.topic, &[(place.partition, position)], 0).await?;
+            let from = [(place.partition, position)];
+            let fetched = fetch(connection, &place.topic, &from, 0, self.isolation).await?;
             let fetched = fetched.into_iter().next().ok_or_else(|| nothing(place, position))?;
             if fetched.code != ErrorCode::None || fetched.next <= position {
                 history.accuse(format!("{}: {}", nothing(place, position), fetched.code));

@@ -26,6 +26,7 @@ pub struct Connection {
     stream: TcpStream,
     next_id: i32,
     on_the_way: VecDeque<i32>,
+    before_kip_890: bool,
 }
 
 impl Connection {
@@ -33,14 +34,19 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await.map_err(Failure::Ended)?;
         stream.set_nodelay(true).map_err(Failure::Ended)?;
-        Ok(Self { stream, next_id: 0, on_the_way: VecDeque::new() })
+        Ok(Self { stream, next_id: 0, on_the_way: VecDeque::new(), before_kip_890: false })
+    }
+
+    /// The same, with the requests of clients that do not know the newer protocol of transactions.
+    pub fn before_kip_890(self) -> Self {
+        Self { before_kip_890: true, ..self }
     }
 
     /// Sends a request.
     pub async fn send<R: Request>(&mut self, request: &R) -> Result<(), Failure> {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
-        let frame = encode_request(version_of(R::KEY), id, "faults", request)?;
+        let frame = encode_request(self.version_of(R::KEY), id, "faults", request)?;
         let frame = frame.to_bytes().map_err(Failure::Ended)?;
         self.stream.write_all(&frame).await.map_err(Failure::Ended)?;
         self.on_the_way.push_back(id);
@@ -55,7 +61,7 @@ impl Connection {
                 return Err(Failure::Other(format!("no answer to {} in {PATIENCE:?}", R::KEY)));
             }
         };
-        let (id, response) = decode_response::<R>(version_of(R::KEY), frame)?;
+        let (id, response) = decode_response::<R>(self.version_of(R::KEY), frame)?;
         match self.on_the_way.pop_front() {
             Some(expected) if expected == id => Ok(response),
             expected => Err(Failure::Other(format!("answer {id} instead of {expected:?}"))),
@@ -98,16 +104,25 @@ impl Connection {
         self.stream.read_exact(&mut frame).await?;
         Ok(frame)
     }
-}
 
-/// The version in which requests are sent: the last one that names topics by name and has no shape
-/// that this client does not fill in.
-fn version_of(key: ApiKey) -> i16 {
-    let newest = match key {
-        ApiKey::Produce | ApiKey::Fetch => 12,
-        ApiKey::OffsetCommit => 8,
-        ApiKey::OffsetFetch => 7,
-        _ => i16::MAX,
-    };
-    newest.min(*key.stable_versions().end())
+    /// The version in which requests are sent: the last one that names topics by name and has no shape
+    /// that this client does not fill in.
+    fn version_of(&self, key: ApiKey) -> i16 {
+        let newest = match key {
+            ApiKey::Produce if self.before_kip_890 => 11,
+            ApiKey::EndTxn | ApiKey::TxnOffsetCommit | ApiKey::InitProducerId
+                if self.before_kip_890 =>
+            {
+                4
+            }
+            ApiKey::Produce | ApiKey::Fetch => 12,
+            ApiKey::OffsetCommit => 8,
+            ApiKey::OffsetFetch => 7,
+            ApiKey::TxnOffsetCommit => 5,
+            // What comes after is for brokers.
+            ApiKey::AddPartitionsToTxn => 3,
+            _ => i16::MAX,
+        };
+        newest.min(*key.stable_versions().end())
+    }
 }

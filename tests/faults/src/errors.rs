@@ -2,17 +2,16 @@
 //! acknowledged may have stood on a call that failed.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, Command};
 
 use crate::admin;
 use crate::connection::Connection;
 use crate::cycles::{Fault, IMAGE_MEBIBYTES, check_panic, end};
 use crate::failure::Failure;
+use crate::injection::{self, Injection};
 use crate::mount::Mount;
 use crate::process::{Launch, Process};
 use crate::stage::{Progress, Stage};
@@ -88,14 +87,6 @@ pub async fn run(stage: &Stage, args: &ErrorsArgs) -> Result<bool, Failure> {
     Ok(finish(scene.workload, total, &short, &progress))
 }
 
-/// Which call fails how.
-#[derive(Clone, Copy)]
-struct Injection<'a> {
-    call: &'a str,
-    error: &'a str,
-    step: u32,
-}
-
 /// A broker at a time, and clients that outlive it.
 struct Scene {
     launch: Launch,
@@ -119,7 +110,7 @@ impl Scene {
         let metadata = tokio::spawn(change_metadata(broker.kafka));
         let fired = self.inject(injection, args, &mut broker).await?;
         // What was acknowledged in spite of a failure shows only if no success comes after it.
-        let _strace = attach(&Injection { step: 1, ..*injection }, &broker, &self.trace)?;
+        let _strace = Injection { step: 1, ..*injection }.attach(&broker, &self.trace)?;
         tokio::time::sleep(LAST).await;
         self.fault.strike(&mut broker).await?;
         metadata.abort();
@@ -137,10 +128,10 @@ impl Scene {
         broker: &mut Process,
     ) -> Result<u64, Failure> {
         self.workload.wait_for(BATCHES_AFTER).await?;
-        let mut strace = attach(injection, broker, &self.trace)?;
+        let mut strace = injection.attach(broker, &self.trace)?;
         let began = tokio::time::Instant::now();
         let time_max = Duration::from_secs(args.seconds);
-        while fired(&self.trace) < args.fired && began.elapsed() < time_max {
+        while injection::fired(&self.trace) < args.fired && began.elapsed() < time_max {
             tokio::time::sleep(POLL).await;
             if let Some(status) = broker.try_wait()? {
                 let Injection { call, error, .. } = injection;
@@ -149,11 +140,11 @@ impl Scene {
                 break;
             }
         }
-        detach(&mut strace).await?;
+        injection::detach(&mut strace).await?;
         if broker.try_wait()?.is_none() {
             self.workload.wait_for(BATCHES_AFTER).await?;
         }
-        Ok(fired(&self.trace))
+        Ok(injection::fired(&self.trace))
     }
 }
 
@@ -183,34 +174,4 @@ fn finish(workload: Workload, total: u64, short: &[String], progress: &Progress)
         progress.seconds(),
     );
     outcome.is_clean()
-}
-
-fn attach(injection: &Injection<'_>, broker: &Process, trace: &Path) -> Result<Child, Failure> {
-    let Injection { call, error, step } = injection;
-    // What was there is of another call.
-    let _ = std::fs::remove_file(trace);
-    Command::new("strace")
-        .args(["-f", "-qq", "-p", &broker.pid().as_raw_nonzero().to_string()])
-        .args(["-e", &format!("trace={call}")])
-        .args(["-e", &format!("inject={call}:error={error}:when={step}+{step}")])
-        .arg("-o")
-        .arg(trace)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(Failure::io("running strace; see tests/setup"))
-}
-
-async fn detach(strace: &mut Child) -> Result<(), Failure> {
-    if let Some(pid) = strace.id().and_then(|id| Pid::from_raw(id as i32)) {
-        // It may be gone with the broker.
-        let _ = kill_process(pid, Signal::INT);
-    }
-    strace.wait().await.map_err(Failure::io("waiting for strace"))?;
-    Ok(())
-}
-
-/// Failures so far.
-fn fired(trace: &Path) -> u64 {
-    let trace = std::fs::read_to_string(trace).unwrap_or_default();
-    trace.lines().filter(|line| line.contains("(INJECTED)")).count() as u64
 }

@@ -2,11 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use thalweg_checker::{Checker, Event, Malformed, Report};
 
+use crate::failure::Failure;
+
 /// Findings kept with their words; more are only counted.
 const FINDINGS_KEPT_MAX: usize = 50;
+const POLL: Duration = Duration::from_millis(2);
+/// Without any acknowledgement for so long the broker hangs.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Shared by all clients of a run.
 #[derive(Default)]
@@ -52,6 +58,25 @@ impl History {
     /// Batches acknowledged so far.
     pub fn batches_acked(&self) -> u64 {
         self.batches_acked.load(Ordering::Relaxed)
+    }
+
+    /// Waits for so many acknowledged batches more.
+    pub async fn wait_for(&self, batches: u64) -> Result<(), Failure> {
+        let mut seen = self.batches_acked();
+        let target = seen + batches;
+        let mut since = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(POLL).await;
+            let now = self.batches_acked();
+            if now >= target {
+                return Ok(());
+            }
+            if now > seen {
+                (seen, since) = (now, tokio::time::Instant::now());
+            } else if since.elapsed() > PATIENCE {
+                return Err(Failure::Other(format!("no acknowledgement in {PATIENCE:?}")));
+            }
+        }
     }
 
     /// True if nothing wrong was seen yet.

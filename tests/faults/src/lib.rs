@@ -1,5 +1,6 @@
 //! Fault tests with the real binary, judged by the history checker. See `README.md`.
 
+pub mod aborted;
 pub mod admin;
 pub mod audit;
 pub mod behaviour;
@@ -14,6 +15,7 @@ pub mod flips;
 pub mod full;
 pub mod history;
 pub mod hostile;
+pub mod injection;
 pub mod ledger;
 pub mod member;
 pub mod mount;
@@ -27,4 +29,5 @@ pub mod specimen;
 pub mod stage;
 pub mod topics;
 pub mod torn;
+pub mod transactions;
 pub mod workload;

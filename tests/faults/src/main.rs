@@ -13,6 +13,7 @@ use thalweg_faults::hostile::{self, HostileArgs};
 use thalweg_faults::planted::{self, PlantedArgs};
 use thalweg_faults::stage::Stage;
 use thalweg_faults::torn::{self, TornArgs};
+use thalweg_faults::transactions::{self, TransactionsArgs};
 
 /// Fault tests with the real binary.
 #[derive(Debug, Parser)]
@@ -39,6 +40,8 @@ enum Test {
     Hostile(HostileArgs),
     /// Plant bugs in the broker, and have them caught
     Planted(PlantedArgs),
+    /// Transactions, copies, compaction and plain records under four faults
+    Transactions(TransactionsArgs),
     /// Fill the device
     Full,
     /// Look at exit codes, signals, refusals
@@ -70,6 +73,7 @@ async fn run(Cli { stage, test }: &Cli) -> Result<bool, Failure> {
         Test::Kill(args) => cycles::kill(stage, args).await,
         Test::Hostile(args) => hostile::run(stage, args).await,
         Test::Planted(args) => planted::run(stage, args).await,
+        Test::Transactions(args) => transactions::run(stage, args).await,
         Test::Full => full::run(stage).await,
         Test::Behaviour => behaviour::run(stage).await,
         Test::Errors(args) => errors::run(stage, args).await,

@@ -23,7 +23,7 @@ use thalweg_kafka_wire::{ErrorCode, decode_versioned, encode_versioned};
 use crate::admin;
 use crate::connection::Connection;
 use crate::failure::Failure;
-use crate::fetch::{Fetched, fetch};
+use crate::fetch::{Fetched, Isolation, fetch};
 use crate::history::History;
 
 const PROTOCOL_TYPE: &str = "consumer";
@@ -42,6 +42,8 @@ pub struct Group {
     pub topic: Arc<str>,
     /// The topic's partitions.
     pub partitions: i32,
+    /// A member that is silent for longer is none.
+    pub session_timeout_ms: i32,
 }
 
 /// One consumer of a group.
@@ -159,7 +161,7 @@ impl Member {
         let metadata = encode_versioned(&subscription, 1)?;
         Ok(JoinGroupRequest {
             group_id: self.group.name.to_string(),
-            session_timeout_ms: 30_000,
+            session_timeout_ms: self.group.session_timeout_ms,
             rebalance_timeout_ms: 10_000,
             member_id: self.id.clone(),
             protocol_type: PROTOCOL_TYPE.into(),
@@ -248,7 +250,9 @@ impl Member {
             tokio::time::sleep(BACKOFF).await;
             return Ok(());
         }
-        for fetched in fetch(connection, &self.group.topic, &from, FETCH_WAIT_MS).await? {
+        let topic = self.group.topic.clone();
+        let isolation = Isolation::Uncommitted;
+        for fetched in fetch(connection, &topic, &from, FETCH_WAIT_MS, isolation).await? {
             self.note(&fetched, history)?;
         }
         Ok(())

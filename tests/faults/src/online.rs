@@ -9,7 +9,7 @@ use crate::admin;
 use crate::connection::Connection;
 use crate::contents::{Contents, Served};
 use crate::failure::Failure;
-use crate::fetch::fetch_raw;
+use crate::fetch::{Isolation, fetch_raw};
 
 /// Reads all partitions from start to end, around what answers an error.
 pub async fn read(address: SocketAddr) -> Result<Contents, Failure> {
@@ -34,7 +34,8 @@ async fn read_partition(
     let mut served = Served { start, end, ..Served::default() };
     let mut position = start;
     while position < end {
-        let answers = fetch_raw(connection, topic, &[(partition, position)], 0).await?;
+        let from = [(partition, position)];
+        let answers = fetch_raw(connection, topic, &from, 0, Isolation::Uncommitted).await?;
         let answer = answers.into_iter().next().ok_or_else(gone)?;
         if answer.error_code != ErrorCode::None.code() {
             served.add_hole(position, position + 1);

@@ -7,6 +7,8 @@ use thalweg_types::Timestamp;
 
 /// Where a record without a value, a tombstone, has its number.
 const NUMBER_HEADER: &[u8] = b"number";
+/// Where a copy names what it is a copy of.
+const SOURCE_HEADER: &[u8] = b"source";
 const NUMBER_LEN: usize = 8;
 const PADDING_MAX: usize = 300;
 
@@ -23,6 +25,33 @@ pub struct Key {
 pub fn key_of(value: Value, keys: u64) -> Key {
     let mut random = random_of(value, 1);
     Key { key: random.u64(..keys), tombstone: random.u8(..20) == 0 }
+}
+
+/// Where a record stands of which another is a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+impl Source {
+    /// What a record is a copy of, if it is one.
+    pub fn of(record: &Record) -> Option<Self> {
+        let header = record.headers.iter().find(|header| header.key == SOURCE_HEADER)?;
+        let (partition, offset) = header.value.as_ref()?.split_first_chunk()?;
+        let offset = i64::from_be_bytes(offset.try_into().ok()?);
+        Some(Self { partition: i32::from_be_bytes(*partition), offset })
+    }
+}
+
+/// Adds the record `value` to a batch, which is a copy of another.
+pub fn push_copy(batch: &mut BatchBuilder, timestamp: Timestamp, value: Value, source: Source) {
+    let mut place = source.partition.to_be_bytes().to_vec();
+    place.extend(source.offset.to_be_bytes());
+    let header = Header { key: SOURCE_HEADER.into(), value: Some(place.into()) };
+    batch.push(timestamp, None, Some(&content_of(value)), &[header]);
 }
 
 /// Adds the record `value` to a batch.
@@ -88,6 +117,20 @@ mod tests {
         assert_eq!(round_trip(value, None).1, Some(value));
         let tombstone = Key { key: 3, tombstone: true };
         assert_eq!(round_trip(value, Some(tombstone)).1, Some(value));
+    }
+
+    #[test]
+    fn a_copy_names_its_source() {
+        let value = Value { producer: 3, number: 9 };
+        let source = Source { partition: 5, offset: 1 << 40 };
+        let mut batch = BatchBuilder::new();
+        push_copy(&mut batch, Timestamp(1), value, source);
+        push(&mut batch, Timestamp(1), value, None);
+        let batch = batch.build().unwrap().freeze();
+        let records: Vec<Record> = batch.records(1 << 20).unwrap().map(Result::unwrap).collect();
+        let found: Vec<_> =
+            records.iter().map(|record| (parse(record), Source::of(record))).collect();
+        assert_eq!(found, [(Some(value), Some(source)), (Some(value), None)]);
     }
 
     #[test]

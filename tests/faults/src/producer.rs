@@ -374,7 +374,8 @@ fn values(producer: u32, batch: &Batch) -> impl Iterator<Item = Value> + use<> {
     (batch.first..batch.first + batch.count).map(move |number| Value { producer, number })
 }
 
-fn now() -> Timestamp {
+/// The time for a new record.
+pub fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Timestamp(since.unwrap_or_default().as_millis() as i64)
 }

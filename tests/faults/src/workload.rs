@@ -24,9 +24,7 @@ const IDEMPOTENT_PRODUCERS: usize = 4;
 const PLAIN_PRODUCERS: usize = 2;
 /// Every so many cycles everything is read from its start.
 const FULL_AUDIT_EVERY: u64 = 20;
-const POLL: Duration = Duration::from_millis(2);
-/// Without any acknowledgement for so long the broker hangs.
-const PATIENCE: Duration = Duration::from_mins(2);
+const SESSION_TIMEOUT_MS: i32 = 30_000;
 
 /// Clients that outlive brokers.
 pub struct Workload {
@@ -77,7 +75,12 @@ impl Workload {
         let mut consumer = AUDITOR;
         for (number, members) in MEMBERS_OF_GROUPS.iter().enumerate() {
             let name = format!("group-{number}").into();
-            let group = Group { name, topic: KEPT.into(), partitions: KEPT_PARTITIONS };
+            let group = Group {
+                name,
+                topic: KEPT.into(),
+                partitions: KEPT_PARTITIONS,
+                session_timeout_ms: SESSION_TIMEOUT_MS,
+            };
             for _ in 0..*members {
                 consumer += 1;
                 workload.members.push(Member::new(group.clone(), consumer));
@@ -148,21 +151,7 @@ impl Workload {
 
     /// Waits for so many acknowledged batches more.
     pub async fn wait_for(&self, batches: u64) -> Result<(), Failure> {
-        let mut seen = self.history.batches_acked();
-        let target = seen + batches;
-        let mut since = tokio::time::Instant::now();
-        loop {
-            tokio::time::sleep(POLL).await;
-            let now = self.history.batches_acked();
-            if now >= target {
-                return Ok(());
-            }
-            if now > seen {
-                (seen, since) = (now, tokio::time::Instant::now());
-            } else if since.elapsed() > PATIENCE {
-                return Err(Failure::Other(format!("no acknowledgement in {PATIENCE:?}")));
-            }
-        }
+        self.history.wait_for(batches).await
     }
 
     /// Takes the clients back, from a broker that is gone or after [`Running::stop`].
