@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// Findings kept with their words; more are only counted.
 const FINDINGS_KEPT_MAX: usize = 50;
 const POLL: Duration = Duration::from_millis(2);
-/// Without any acknowledgement for so long the broker hangs.
+/// Without any of what is waited for in so long the broker hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Shared by all clients of a run.
@@ -62,21 +62,28 @@ impl History {
 
     /// Waits for so many acknowledged batches more.
     pub async fn wait_for(&self, batches: u64) -> Result<(), Failure> {
-        let mut seen = self.batches_acked();
-        let target = seen + batches;
+        self.wait_on(&self.batches_acked, batches, "acknowledged batches").await
+    }
+
+    /// Waits until there are so many of `what` more, or something is wrong: of a broker that has done
+    /// wrong nobody knows whether it goes on at all.
+    pub async fn wait_on(&self, counter: &AtomicU64, more: u64, what: &str) -> Result<(), Failure> {
+        let mut seen = counter.load(Ordering::Relaxed);
+        let target = seen + more;
         let mut since = tokio::time::Instant::now();
-        loop {
+        while self.is_clean() {
             tokio::time::sleep(POLL).await;
-            let now = self.batches_acked();
+            let now = counter.load(Ordering::Relaxed);
             if now >= target {
                 return Ok(());
             }
             if now > seen {
                 (seen, since) = (now, tokio::time::Instant::now());
             } else if since.elapsed() > PATIENCE {
-                return Err(Failure::Other(format!("no acknowledgement in {PATIENCE:?}")));
+                return Err(Failure::Other(format!("no {what} in {PATIENCE:?}")));
             }
         }
+        Ok(())
     }
 
     /// True if nothing wrong was seen yet.

@@ -12,9 +12,11 @@ use crate::failure::Failure;
 use crate::flips::{self, FlipsArgs};
 use crate::stage::{Progress, Stage};
 use crate::torn::{self, TornArgs};
+use crate::transactions::cell::{Fault, Workload};
+use crate::transactions::{self, TransactionsArgs};
 
 /// The bugs, and the check that is to catch each.
-const BUGS: [(&str, Check); 8] = [
+const BUGS: [(&str, Check); 24] = [
     ("ack-before-flush", Check::Power),
     ("reuse-offset", Check::Kill),
     ("skip-checksum", Check::Flips),
@@ -23,6 +25,22 @@ const BUGS: [(&str, Check); 8] = [
     ("trust-torn-tail", Check::Torn),
     ("ignore-flush-error", Check::Errors),
     ("remove-before-checkpoint", Check::Kill),
+    ("drop-abort", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("forget-aborted", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("forget-open", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("stable-too-high", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("late-marker", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("marker-with-old-epoch", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("keep-epoch", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("stale-verification", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("forget-decision", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("abort-decided", Check::Transactions(Workload::Transactions, Fault::Kill)),
+    ("act-before-durable", Check::Transactions(Workload::Transactions, Fault::Power)),
+    ("pending-counts", Check::Transactions(Workload::Copies, Fault::Kill)),
+    ("forget-pending", Check::Transactions(Workload::Copies, Fault::Kill)),
+    ("compact-open-transaction", Check::Transactions(Workload::Compacted, Fault::Kill)),
+    ("tombstone-too-early", Check::Transactions(Workload::Compacted, Fault::Kill)),
+    ("compact-by-aborted", Check::Transactions(Workload::Compacted, Fault::Kill)),
 ];
 const SCRATCH: &str = "/dev/shm/thalweg-faults-planted";
 
@@ -33,6 +51,7 @@ enum Check {
     Torn,
     Flips,
     Errors,
+    Transactions(Workload, Fault),
 }
 
 /// How long each check may look for its bug.
@@ -47,6 +66,9 @@ pub struct PlantedArgs {
     /// Bits flipped, and torn tails
     #[arg(long, default_value_t = 1_000)]
     pub starts: u64,
+    /// Passes of transactions
+    #[arg(long, default_value_t = 20)]
+    pub passes: u64,
     /// Only this bug
     #[arg(long)]
     pub only: Option<String>,
@@ -103,6 +125,18 @@ impl Check {
         match self {
             Self::Kill => cycles::kill(stage, &cycles).await,
             Self::Power => cycles::power(stage, &cycles).await,
+            Self::Transactions(workload, fault) => {
+                let args = TransactionsArgs {
+                    passes: args.passes,
+                    workload: vec![workload],
+                    fault: vec![fault],
+                    transactions: 40,
+                    strikes: 6,
+                    state: None,
+                    commit: None,
+                };
+                transactions::run(stage, &args).await
+            }
             Self::Torn => {
                 let args =
                     TornArgs { step: u64::MAX, starts: args.starts, scratch: SCRATCH.into() };

@@ -154,15 +154,13 @@ fn weigh(code: ErrorCode) -> Weight {
         ErrorCode::ConcurrentTransactions
         | ErrorCode::CoordinatorLoadInProgress
         | ErrorCode::UnstableOffsetCommit => Weight::Later,
-        // What a coordinator was at when it lost its state may be done, and so may a write that failed.
-        ErrorCode::CoordinatorNotAvailable
-        | ErrorCode::NotCoordinator
-        | ErrorCode::NotLeaderOrFollower
-        | ErrorCode::KafkaStorageError => Weight::Unclear,
         ErrorCode::ProducerFenced
         | ErrorCode::InvalidProducerEpoch
         | ErrorCode::InvalidTxnState
         | ErrorCode::TransactionAbortable => Weight::Over,
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::CorruptMessage => Weight::Wrong,
+        // What a coordinator was at when it lost its state may be done, and so may a write that failed.
+        code if code.retriable() => Weight::Unclear,
         _ => Weight::Wrong,
     }
 }

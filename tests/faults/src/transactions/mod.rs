@@ -41,9 +41,9 @@ pub struct TransactionsArgs {
     /// Only these faults
     #[arg(long)]
     pub fault: Vec<Fault>,
-    /// Acknowledged batches before each fault and after the last
-    #[arg(long, default_value_t = 400)]
-    pub acks: u64,
+    /// Transactions before each fault and after the last; where there are none, as much else
+    #[arg(long, default_value_t = 40)]
+    pub transactions: u64,
     /// Kills in a pass; of what takes longer there are fewer
     #[arg(long, default_value_t = 6)]
     pub strikes: u64,
@@ -89,7 +89,7 @@ pub async fn run(stage: &Stage, args: &TransactionsArgs) -> Result<bool, Failure
 
 impl TransactionsArgs {
     fn load(&self) -> Load {
-        Load { acks: self.acks, strikes: self.strikes }
+        Load { transactions: self.transactions, strikes: self.strikes }
     }
 }
 

@@ -35,8 +35,8 @@ pub struct Passed {
 /// How much happens between and around the faults of a pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Acknowledged batches before each fault and after the last, at least.
-    pub acks: u64,
+    /// Transactions before each fault and after the last, at least.
+    pub transactions: u64,
     /// Faults, of the kind that is the quickest.
     pub strikes: u64,
 }
@@ -82,16 +82,14 @@ async fn go(
         admin::create_topic(&mut connection, topic, *partitions, output.configs()).await?;
     }
     let clients = Clients::start(shared, plan.clients(shared)?);
-    for _ in 0..load.strikes {
-        shared.history.wait_for(load.acks).await?;
-        site.strike(shared, random).await?;
+    for strikes in 0..=load.strikes {
+        plan.wait_for(shared, load.transactions).await?;
         if !shared.history.is_clean() {
-            break;
+            return Ok(0);
         }
-    }
-    // Of a broker that has done wrong nobody knows whether it goes on at all.
-    if shared.history.is_clean() {
-        shared.history.wait_for(load.acks).await?;
+        if strikes < load.strikes {
+            site.strike(shared, plan, random).await?;
+        }
     }
     clients.end(site.broker().kafka).await?;
     closing::audit(shared, plan).await

@@ -23,6 +23,9 @@ const TIMEOUT_MS_MIN: i32 = 300;
 /// Few, so that compaction has something to do.
 const KEYS: u64 = 60;
 
+/// Batches without a transaction that take as long as one with.
+const BATCHES_FOR_ONE: u64 = 10;
+
 /// What makes a topic compact soon and often.
 const COMPACT: [(&str, &str); 5] = [
     ("cleanup.policy", "compact"),
@@ -99,6 +102,16 @@ impl Plan {
             plain: 0,
             transactors: &[],
         }
+    }
+
+    /// Waits until so many transactions more have ended; where there are none, for acknowledged
+    /// batches.
+    pub async fn wait_for(&self, shared: &Shared, transactions: u64) -> Result<(), Failure> {
+        if self.transactors.is_empty() {
+            return shared.history.wait_for(BATCHES_FOR_ONE * transactions).await;
+        }
+        let ended = &shared.counts.ended;
+        shared.history.wait_on(ended, transactions, "ended transactions").await
     }
 
     /// All clients: those that write, and readers of both kinds for each topic.

@@ -169,6 +169,9 @@ impl Session {
         let is_another = answer.producer_id >= 0;
         if is_another {
             self.become_another(answer.producer_id, answer.producer_epoch);
+        } else if !self.manner.before_kip_890 {
+            let id = &self.manner.transactional_id;
+            self.shared.history.accuse(format!("{id} is not told who it is after a transaction"));
         }
         Ok(is_another)
     }

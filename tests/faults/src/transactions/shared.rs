@@ -40,6 +40,8 @@ struct Numbers {
 /// What happened, for those who want to know whether a pass was worth anything.
 #[derive(Debug, Default)]
 pub struct Counts {
+    /// Transactions whose end was confirmed.
+    pub ended: AtomicU64,
     /// Transactions that were written, and left alone.
     pub abandoned: AtomicU64,
     /// Requests of producers that were fenced.

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use tokio::sync::watch;
 
 use super::cell::{Cell, Fault};
-use super::plan::TIMEOUT_MS_MAX;
+use super::plan::{Plan, TIMEOUT_MS_MAX};
 use super::shared::Shared;
 use crate::coverage::Coverage;
 use crate::cycles;
@@ -30,6 +30,8 @@ const ERRORS: [&str; 2] = ["EIO", "ENOSPC"];
 /// Failures of a call before all fail, unless they are too rare.
 const FAILURES: u64 = 2;
 const FAILURES_PATIENCE: Duration = Duration::from_secs(1);
+/// Transactions that have to end once calls work again.
+const TRANSACTIONS_AFTER: u64 = 5;
 /// At last all calls fail for so long, until the power goes.
 const LAST: Duration = Duration::from_millis(200);
 const POLL: Duration = Duration::from_millis(20);
@@ -88,7 +90,12 @@ impl Site {
     }
 
     /// Lets something go wrong; afterwards there is a broker again.
-    pub async fn strike(&mut self, shared: &Shared, random: &mut Rng) -> Result<(), Failure> {
+    pub async fn strike(
+        &mut self,
+        shared: &Shared,
+        plan: &Plan,
+        random: &mut Rng,
+    ) -> Result<(), Failure> {
         tokio::time::sleep(Duration::from_micros(random.u64(..DELAY_US_MAX))).await;
         self.strikes += 1;
         match self.fault {
@@ -98,7 +105,7 @@ impl Site {
                 return self.broker.signal(Signal::CONT);
             }
             Fault::Kill | Fault::Power => self.end_broker(shared).await?,
-            Fault::Errors => self.fail_calls(shared, random).await?,
+            Fault::Errors => self.fail_calls(shared, plan, random).await?,
         }
         self.broker = self.launch.start().await?;
         self.address.send_replace(Some(self.broker.kafka));
@@ -117,24 +124,40 @@ impl Site {
     }
 
     /// Lets a call fail now and then, and in the end always.
-    async fn fail_calls(&mut self, shared: &Shared, random: &mut Rng) -> Result<(), Failure> {
+    async fn fail_calls(
+        &mut self,
+        shared: &Shared,
+        plan: &Plan,
+        random: &mut Rng,
+    ) -> Result<(), Failure> {
         let (call, step) = CALLS[random.usize(..CALLS.len())];
         let error = ERRORS[random.usize(..ERRORS.len())];
         let injection = Injection { call, error, step };
+        self.fail_now_and_then(injection, shared, plan).await?;
+        // What was acknowledged in spite of a failure shows only if no success comes after it.
+        let _strace = Injection { step: 1, ..injection }.attach(&self.broker, &self.trace)?;
+        tokio::time::sleep(LAST).await;
+        self.end_broker(shared).await
+    }
+
+    /// Lets a call fail while clients are at work, and waits until all is well again.
+    async fn fail_now_and_then(
+        &mut self,
+        injection: Injection<'_>,
+        shared: &Shared,
+        plan: &Plan,
+    ) -> Result<(), Failure> {
         let mut strace = injection.attach(&self.broker, &self.trace)?;
         let began = tokio::time::Instant::now();
         while injection::fired(&self.trace) < FAILURES && began.elapsed() < FAILURES_PATIENCE {
             tokio::time::sleep(POLL).await;
             if let Some(status) = self.broker.try_wait()? {
-                shared.history.accuse(format!("{call} {error}: the broker ended with {status}"));
+                shared.history.accuse(format!("{injection:?}: the broker ended with {status}"));
                 break;
             }
         }
         injection::detach(&mut strace).await?;
-        // What was acknowledged in spite of a failure shows only if no success comes after it.
-        let _strace = Injection { step: 1, ..injection }.attach(&self.broker, &self.trace)?;
-        tokio::time::sleep(LAST).await;
-        self.end_broker(shared).await
+        plan.wait_for(shared, TRANSACTIONS_AFTER).await
     }
 
     /// Ends the broker in peace.

@@ -212,6 +212,7 @@ impl Life {
             _ => history.observe(&Event::TxnAborted { transaction })?,
         }
         let is_another = ended?;
+        Counts::add(&self.shared.counts.ended);
         if let Some(chain) = &mut self.chain {
             if is_commit { chain.keep() } else { chain.rewind()? }
         }
