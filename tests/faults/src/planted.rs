@@ -15,8 +15,9 @@ use crate::torn::{self, TornArgs};
 use crate::transactions::cell::{Fault, Workload};
 use crate::transactions::{self, TransactionsArgs};
 
-/// The bugs, and the check that is to catch each.
-const BUGS: [(&str, Check); 24] = [
+/// The bugs, and the check that is to catch each. The others that can be planted are the simulation's:
+/// they take moments that are rare here, or minutes.
+const BUGS: [(&str, Check); 19] = [
     ("ack-before-flush", Check::Power),
     ("reuse-offset", Check::Kill),
     ("skip-checksum", Check::Flips),
@@ -32,15 +33,10 @@ const BUGS: [(&str, Check); 24] = [
     ("late-marker", Check::Transactions(Workload::Transactions, Fault::Kill)),
     ("marker-with-old-epoch", Check::Transactions(Workload::Transactions, Fault::Kill)),
     ("keep-epoch", Check::Transactions(Workload::Transactions, Fault::Kill)),
-    ("stale-verification", Check::Transactions(Workload::Transactions, Fault::Kill)),
-    ("forget-decision", Check::Transactions(Workload::Transactions, Fault::Kill)),
     ("abort-decided", Check::Transactions(Workload::Transactions, Fault::Kill)),
     ("act-before-durable", Check::Transactions(Workload::Transactions, Fault::Power)),
     ("pending-counts", Check::Transactions(Workload::Copies, Fault::Kill)),
     ("forget-pending", Check::Transactions(Workload::Copies, Fault::Kill)),
-    ("compact-open-transaction", Check::Transactions(Workload::Compacted, Fault::Kill)),
-    ("tombstone-too-early", Check::Transactions(Workload::Compacted, Fault::Kill)),
-    ("compact-by-aborted", Check::Transactions(Workload::Compacted, Fault::Kill)),
 ];
 const SCRATCH: &str = "/dev/shm/thalweg-faults-planted";
 
