@@ -38,6 +38,7 @@ impl Connection {
     }
 
     /// The same, with the requests of clients that do not know the newer protocol of transactions.
+    #[must_use]
     pub fn before_kip_890(self) -> Self {
         Self { before_kip_890: true, ..self }
     }

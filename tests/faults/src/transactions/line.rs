@@ -18,7 +18,6 @@ pub struct Patience(Instant);
 
 impl Patience {
     /// It begins now.
-    #[expect(clippy::new_without_default, reason = "reading a clock is no default")]
     pub fn new() -> Self {
         Self(Instant::now() + PATIENCE)
     }
