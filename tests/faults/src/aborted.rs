@@ -43,3 +43,43 @@ impl Aborted {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use thalweg_records::BatchBuilder;
+    use thalweg_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+
+    use super::*;
+
+    const EPOCH: ProducerEpoch = ProducerEpoch(0);
+
+    fn records(producer: i64, offset: i64) -> Batch {
+        let builder = BatchBuilder::new().transactional().at(Offset(offset), LeaderEpoch(0));
+        let mut builder = builder.producer(ProducerId(producer), EPOCH, Sequence(0));
+        builder.push(Timestamp(1), None, Some(b"value"), &[]);
+        builder.build().unwrap().freeze()
+    }
+
+    fn marker(producer: i64, offset: i64, outcome: TxnOutcome) -> Batch {
+        let marker = EndTxnMarker { outcome, coordinator_epoch: 0 };
+        let mut batch = marker.batch(ProducerId(producer), EPOCH, Timestamp(1)).unwrap();
+        batch.stamp(Offset(offset), LeaderEpoch(0));
+        batch.freeze()
+    }
+
+    #[test]
+    fn an_aborted_transaction_ends_at_its_marker() {
+        let named = vec![AbortedTransaction { producer_id: 1, first_offset: 2 }];
+        let mut aborted = Aborted::new(named);
+        let log = [
+            records(1, 0),
+            marker(1, 1, TxnOutcome::Commit),
+            records(1, 2),
+            records(2, 3),
+            marker(1, 4, TxnOutcome::Abort),
+            records(1, 5),
+        ];
+        let shown: Vec<bool> = log.iter().map(|batch| aborted.shows(batch).unwrap()).collect();
+        assert_eq!(shown, [true, false, false, true, false, true]);
+    }
+}
