@@ -292,7 +292,9 @@ fn create(
         Creator::Client { create: false, .. } => {
             return Err(BrokerError::Unauthorized(ResourceType::Topic));
         }
-        Creator::Client { .. } if is_internal(&topic.name) => {
+        Creator::Client { .. }
+            if is_internal(&topic.name) && state.topic(&topic.name).is_none() =>
+        {
             return Err(BrokerError::InternalTopic(TopicName::new(&topic.name)?));
         }
         Creator::Client { .. } | Creator::Broker => {}

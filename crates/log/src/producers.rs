@@ -193,6 +193,15 @@ impl ProducerTable {
         if got < current { Err(ProducerError::StaleEpoch { got, current }) } else { Ok(()) }
     }
 
+    /// The same, before the coordinator is asked: it may know a producer that is unknown here.
+    pub(crate) fn check_known_epoch(
+        &self,
+        id: ProducerId,
+        got: ProducerEpoch,
+    ) -> Result<(), ProducerError> {
+        if self.newest(id).is_some() { self.check_epoch(id, got) } else { Ok(()) }
+    }
+
     /// Remembers a batch of a client that is to begin a transaction. Until it does, none behind it may.
     pub(crate) fn note_first(
         &mut self,

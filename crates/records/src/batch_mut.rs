@@ -126,10 +126,9 @@ fn check_client_header(header: &BatchHeader, max_bytes: usize) -> Result<(), Rec
 }
 
 fn check_producer(header: &BatchHeader) -> Result<(), RecordsError> {
-    let numbered = header.base_sequence > Sequence::NONE;
-    let consistent =
-        if header.has_producer() { numbered } else { !header.attributes.is_transactional() };
-    if consistent { Ok(()) } else { Err(RecordsError::Producer) }
+    // Records of a transaction without a producer mean nothing, but Kafka takes them.
+    let is_numbered = header.base_sequence > Sequence::NONE;
+    if is_numbered || !header.has_producer() { Ok(()) } else { Err(RecordsError::Producer) }
 }
 
 #[cfg(test)]

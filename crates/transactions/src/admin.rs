@@ -1,5 +1,7 @@
 //! `DescribeTransactions` and `ListTransactions`.
 
+use std::collections::BTreeSet;
+
 use regex_lite::Regex;
 use thalweg_types::Timestamp;
 
@@ -56,7 +58,9 @@ pub(crate) fn list(
             state: metadata.state,
         })
         .collect();
-    let unknown_states = request.states.iter().filter(|name| !is_state(name)).cloned().collect();
+    let unknown_states: BTreeSet<_> =
+        request.states.iter().filter(|name| !is_state(name)).collect();
+    let unknown_states = unknown_states.into_iter().cloned().collect();
     Ok(ListedTransactions { unknown_states, transactions })
 }
 

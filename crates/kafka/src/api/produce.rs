@@ -199,16 +199,15 @@ fn transaction(call: &Call, transactional_id: Option<&str>) -> Option<InTransact
 /// What is wrong with a request as a whole. Batches may be wrong in any way: only what they say of
 /// transactions counts.
 fn refusal(version: i16, request: &ProduceRequest) -> Option<ErrorCode> {
-    if !(-1..=1).contains(&request.acks) {
-        return Some(ErrorCode::InvalidRequiredAcks);
-    }
     let (mut is_transactional, mut producer, mut are_several) = (false, None, false);
     for data in request.topic_data.iter().flat_map(|topic| &topic.partition_data) {
         let records = data.records.as_deref().unwrap_or_default();
         let header = match BatchHeader::parse(records) {
             Ok(header) => header,
-            // Kafka looks at all batches first, and gives up at a format that it does not know.
-            Err(RecordsError::UnknownMagic(_)) => return Some(ErrorCode::CorruptMessage),
+            // Kafka looks for a batch of a transaction first, and gives up at a format that it does not know.
+            Err(RecordsError::UnknownMagic(_)) if !is_transactional => {
+                return Some(ErrorCode::CorruptMessage);
+            }
             Err(_) => continue,
         };
         // Where zstd has to be ruled out Kafka looks at the codecs as well, and fails over what is none.
@@ -225,8 +224,10 @@ fn refusal(version: i16, request: &ProduceRequest) -> Option<ErrorCode> {
         }
     }
     match &request.transactional_id {
-        None => is_transactional.then_some(ErrorCode::TransactionalIdAuthorizationFailed),
-        Some(_) => are_several.then_some(ErrorCode::InvalidProducerIdMapping),
+        None if is_transactional => Some(ErrorCode::TransactionalIdAuthorizationFailed),
+        Some(_) if are_several => Some(ErrorCode::InvalidProducerIdMapping),
+        _ if !(-1..=1).contains(&request.acks) => Some(ErrorCode::InvalidRequiredAcks),
+        _ => None,
     }
 }
 

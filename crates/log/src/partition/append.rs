@@ -98,7 +98,7 @@ impl Partition {
         sequence: Sequence,
     ) -> Result<Option<TransactionGuard>, ProducerError> {
         let mut state = self.state();
-        state.producers.check_epoch(producer, epoch)?;
+        state.producers.check_known_epoch(producer, epoch)?;
         if state.producers.open_epoch(producer) == Some(epoch) {
             return Ok(None);
         }

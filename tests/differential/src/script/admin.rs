@@ -143,7 +143,7 @@ impl Script {
         let create = CreateTopic {
             topic: self.pick(&names).into(),
             partitions: self.pick(&[1, 2, 0, -1, -2]),
-            replicas: self.pick(&[1, -1, 0, 3, -2]),
+            replicas: self.pick(&[1, -1, 0, 4, -2]),
             configs: configs.to_vec(),
             validate_only: true,
         };
