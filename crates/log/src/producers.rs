@@ -263,7 +263,8 @@ impl ProducerTable {
                 current: producer.coordinator_epoch,
             });
         }
-        Ok(is_open || got > current || !marker.new_epoch)
+        let has_marker = producer.last_marker != Offset::NONE;
+        Ok(is_open || got > current || !marker.new_epoch || !has_marker)
     }
 
     fn check_sequence(&self, batch: &BatchEntry) -> Result<Verdict, ProducerError> {

@@ -106,10 +106,14 @@ impl Launch {
 }
 
 impl Launch {
+    /// The broker dies with the test, however that ends: one that lived on would write into the next test.
     fn command(&self) -> Command {
-        let Some(descriptors) = self.descriptors else { return Command::new(&self.program) };
-        let mut command = Command::new("prlimit");
-        command.arg(format!("--nofile={descriptors}:{descriptors}")).arg(&self.program);
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some(descriptors) = self.descriptors {
+            command.arg("prlimit").arg(format!("--nofile={descriptors}:{descriptors}"));
+        }
+        command.arg(&self.program);
         command
     }
 }

@@ -11,7 +11,9 @@ use fastrand::Rng;
 use thalweg_checker::{Event, Value};
 use thalweg_kafka_wire::ErrorCode;
 use thalweg_kafka_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use thalweg_kafka_wire::messages::{InitProducerIdRequest, ProduceRequest, ProduceResponse};
+use thalweg_kafka_wire::messages::{
+    InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
+};
 use thalweg_records::{BatchBuilder, Codec, Compression};
 use thalweg_types::{ProducerEpoch, ProducerId, Sequence, Timestamp};
 
@@ -165,8 +167,8 @@ impl Producer {
             producer_epoch: ProducerEpoch::NONE.0,
             ..Default::default()
         };
-        let response = connection.call(&request).await?;
-        Failure::check("InitProducerId", response.error_code)?;
+        let code = |response: &InitProducerIdResponse| response.error_code;
+        let response = connection.insist(&request, code).await?;
         let epoch = ProducerEpoch(response.producer_epoch);
         self.identity = Some((ProducerId(response.producer_id), epoch));
         Ok(())
