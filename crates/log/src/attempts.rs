@@ -25,8 +25,6 @@ pub(crate) struct Attempt {
     pub lowest: Sequence,
     /// When it was tried first.
     pub at: Timestamp,
-    /// It was to begin a transaction. As in Kafka, only a batch of one is what it waits for.
-    pub in_transaction: bool,
 }
 
 impl Attempts {
@@ -36,7 +34,6 @@ impl Attempts {
             self.0.pop_first();
         }
         let known = self.0.entry(id).or_insert(attempt);
-        known.in_transaction |= attempt.in_transaction;
         if attempt.epoch > known.epoch {
             (known.epoch, known.lowest) = (attempt.epoch, attempt.lowest);
         } else if attempt.epoch == known.epoch {
@@ -44,19 +41,15 @@ impl Attempts {
         }
     }
 
-    /// The sequence that has to come before the batch.
-    pub fn overtaken_by(&self, batch: &BatchEntry) -> Option<Sequence> {
-        let lowest = self.0.get(&batch.producer_id)?.lowest;
-        (batch.base_sequence > lowest).then_some(lowest)
+    /// True if a lower sequence has to come before the batch.
+    pub fn are_overtaken_by(&self, batch: &BatchEntry) -> bool {
+        let tried = self.0.get(&batch.producer_id);
+        tried.is_some_and(|tried| batch.base_sequence > tried.lowest)
     }
 
-    /// The batch is taken.
-    pub fn settle(&mut self, batch: &BatchEntry) {
-        let id = batch.producer_id;
-        let waits_on = |attempt: &Attempt| attempt.in_transaction && !batch.is_transactional();
-        if !self.0.get(&id).is_some_and(waits_on) {
-            self.0.remove(&id);
-        }
+    /// A batch of the producer is taken: from now on its sequences tell.
+    pub fn settle(&mut self, id: ProducerId) {
+        self.0.remove(&id);
     }
 
     /// Forgets what was tried before `horizon`.

@@ -147,10 +147,6 @@ impl ProducerTable {
         if verdict != Verdict::Append {
             return Ok(verdict);
         }
-        if let Some(awaited) = self.attempts.overtaken_by(batch) {
-            let got = batch.base_sequence;
-            return Err(ProducerError::OutOfOrder { got, last: awaited.plus(-1) });
-        }
         if batch.is_transactional() {
             self.check_transactional(batch.producer_id, batch.producer_epoch, guard)?;
             let is_unknown = batch.has_sequence() && self.newest(batch.producer_id).is_none();
@@ -202,35 +198,17 @@ impl ProducerTable {
         if self.newest(id).is_some() { self.check_epoch(id, got) } else { Ok(()) }
     }
 
-    /// Remembers a batch of a client that is to begin a transaction. Until it does, none behind it may.
-    pub(crate) fn note_first(
-        &mut self,
-        id: ProducerId,
-        epoch: ProducerEpoch,
-        sequence: Sequence,
-        now: Timestamp,
-    ) {
-        let attempt = Attempt { epoch, lowest: sequence, at: now, in_transaction: true };
-        self.attempts.note(id, attempt);
-    }
-
-    /// Remembers a batch that could not be written. Of a producer that is known, sequences tell what is
-    /// missing.
-    pub(crate) fn note_refused(&mut self, batch: &BatchEntry, now: Timestamp) {
-        if batch.producer_id != ProducerId::NONE && self.newest(batch.producer_id).is_none() {
-            self.note_lost(batch.producer_id, batch.producer_epoch, batch.base_sequence, now);
-        }
-    }
-
-    fn note_lost(
+    /// Remembers what a producer wanted to write, and may not or cannot yet. Of a producer that is known,
+    /// sequences tell what is missing; what is written already may come once more, late.
+    pub(crate) fn note_attempt(
         &mut self,
         id: ProducerId,
         epoch: ProducerEpoch,
         lowest: Sequence,
         now: Timestamp,
     ) {
-        if lowest != Sequence::NONE {
-            self.attempts.note(id, Attempt { epoch, lowest, at: now, in_transaction: false });
+        if id != ProducerId::NONE && lowest != Sequence::NONE && self.newest(id).is_none() {
+            self.attempts.note(id, Attempt { epoch, lowest, at: now });
         }
     }
 
@@ -269,7 +247,15 @@ impl ProducerTable {
 
     fn check_sequence(&self, batch: &BatchEntry) -> Result<Verdict, ProducerError> {
         self.check_epoch(batch.producer_id, batch.producer_epoch)?;
-        let Some(producer) = self.newest(batch.producer_id) else { return Ok(Verdict::Append) };
+        let Some(producer) = self.newest(batch.producer_id) else {
+            let (got, last) = (batch.base_sequence, Sequence::NONE);
+            let overtakes = self.attempts.are_overtaken_by(batch);
+            return if overtakes {
+                Err(ProducerError::OutOfOrder { got, last })
+            } else {
+                Ok(Verdict::Append)
+            };
+        };
         if !batch.has_sequence() {
             return Ok(Verdict::Append);
         }
@@ -314,7 +300,7 @@ impl ProducerTable {
         });
         ahead.newest.push(batch, now);
         ahead.count += 1;
-        self.attempts.settle(batch);
+        self.attempts.settle(batch.producer_id);
         if batch.is_control() {
             self.markers += 1;
             self.marked.insert(batch.producer_id, self.markers);
@@ -376,9 +362,7 @@ impl ProducerTable {
     /// Forgets what was accepted and did not become durable.
     pub(crate) fn roll_back(&mut self) {
         for (id, Ahead { newest, first, .. }) in std::mem::take(&mut self.ahead) {
-            if !self.durable.contains_key(&id) {
-                self.note_lost(id, newest.epoch, first, newest.last_append);
-            }
+            self.note_attempt(id, newest.epoch, first, newest.last_append);
         }
     }
 

@@ -102,7 +102,7 @@ impl Partition {
         if state.producers.open_epoch(producer) == Some(epoch) {
             return Ok(None);
         }
-        state.producers.note_first(producer, epoch, sequence, self.shared.clock.now());
+        state.producers.note_attempt(producer, epoch, sequence, self.shared.clock.now());
         Ok(Some(state.producers.guard(producer)))
     }
 
@@ -131,7 +131,8 @@ impl Partition {
         let (appended, wake) = {
             let mut state = self.state();
             if let Err(error) = self.check_open(&state) {
-                state.producers.note_refused(&entry, now);
+                let BatchEntry { producer_id, producer_epoch, base_sequence, .. } = entry;
+                state.producers.note_attempt(producer_id, producer_epoch, base_sequence, now);
                 return Err(error.into());
             }
             match judge(&state.producers)? {

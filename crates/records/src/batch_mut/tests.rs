@@ -113,13 +113,6 @@ fn headers_that_no_client_may_send_are_refused() {
     assert!(matches!(refusal(|h| h.last_offset_delta = i32::MAX), E::Count { .. }));
     assert!(matches!(refusal(|h| h.last_offset_delta = -1), E::OffsetRange { .. }));
     assert!(matches!(refusal(|h| h.base_sequence = Sequence(-1)), E::Producer));
-    assert!(matches!(
-        refusal(|h| {
-            h.producer_id = ProducerId::NONE;
-            h.attributes = attributes.with_transactional(true);
-        }),
-        E::Producer
-    ));
     let control = refusal(|h| h.attributes = attributes.with_control(true));
     assert!(matches!(control, E::ReservedAttribute(_)));
     let horizon = refusal(|h| h.attributes = attributes.with_delete_horizon(true));
@@ -131,6 +124,15 @@ fn headers_that_no_client_may_send_are_refused() {
         let unknown = refusal(|h| h.attributes = Attributes(codec));
         assert_eq!(unknown.fault(), Fault::UnsupportedCompression);
     }
+}
+
+#[test]
+fn a_transaction_without_a_producer_is_taken_as_in_kafka() {
+    let mut batch = sound();
+    batch.header.producer_id = ProducerId::NONE;
+    batch.header.attributes = batch.header.attributes.with_transactional(true);
+    batch.seal();
+    assert!(receive(&batch).is_ok());
 }
 
 #[test]
