@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_log::planted::{self, Bug};
-use thalweg_log::{Partition, TransactionGuard};
+use thalweg_log::{Partition, ProducerError, TransactionGuard};
 use thalweg_transactions::{
     AddPartitions, Partitions, Producer, Purpose, TransactionError, TransactionVersion,
     TransactionalId,
@@ -51,14 +51,38 @@ impl Broker {
         partition: &Arc<Partition>,
     ) -> Result<Option<TransactionGuard>, BrokerError> {
         authorize(&self.table(), session, &transaction.transactional_id)?;
-        let FirstBatch { producer, sequence } = first;
-        let guard = partition.transaction_guard(producer.id, producer.epoch, sequence);
-        let Some(guard) = guard.map_err(|_| TransactionError::ProducerFenced)? else {
-            return Ok(None);
-        };
-        if planted::is(Bug::StaleVerification) && !transaction.implicit {
-            return Ok(Some(guard));
+        let env = &self.shared.env;
+        let deadline = env.now() + PATIENCE;
+        let mut pause = PAUSE;
+        loop {
+            // Anew for every question: the marker that was waited for has made it stale.
+            let Some(guard) = take_guard(partition, first)? else { return Ok(None) };
+            if planted::is(Bug::StaleVerification) && !transaction.implicit {
+                return Ok(Some(guard));
+            }
+            match self.add_to_one(transaction, first.producer, topic, partition).await {
+                Ok(()) if is_fresh(partition, first.producer, guard) => {
+                    return Ok(Some(if transaction.implicit { guard.from_zero() } else { guard }));
+                }
+                Ok(()) | Err(TransactionError::ConcurrentTransactions) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if env.now() >= deadline {
+                return Err(TransactionError::ConcurrentTransactions.into());
+            }
+            env.sleep(pause).await;
+            pause *= 2;
         }
+    }
+
+    /// Adds a partition to a transaction, or verifies that it was added.
+    async fn add_to_one(
+        &self,
+        transaction: &InTransaction,
+        producer: Producer,
+        topic: &TopicName,
+        partition: &Arc<Partition>,
+    ) -> Result<(), TransactionError> {
         let number = partition.id().partition;
         let request = AddPartitions {
             transactional_id: transaction.transactional_id.clone(),
@@ -70,27 +94,24 @@ impl Broker {
                 Purpose::Verify
             },
         };
-        self.add_patiently(request).await?;
-        Ok(Some(if transaction.implicit { guard.from_zero() } else { guard }))
+        let added = self.add_to_transaction(request).await?;
+        let outcome = added.partitions.into_iter().next();
+        let (_, _, result) = outcome.ok_or(TransactionError::UnknownServerError)?;
+        result
     }
+}
 
-    /// Adds or verifies the one partition of `request`; while markers of the transaction before are being
-    /// written, again.
-    async fn add_patiently(&self, request: AddPartitions) -> Result<(), TransactionError> {
-        let env = &self.shared.env;
-        let deadline = env.now() + PATIENCE;
-        let mut pause = PAUSE;
-        loop {
-            let added = self.add_to_transaction(request.clone()).await?;
-            let outcome = added.partitions.into_iter().next();
-            let (_, _, result) = outcome.ok_or(TransactionError::UnknownServerError)?;
-            match result {
-                Err(TransactionError::ConcurrentTransactions) if env.now() < deadline => {
-                    env.sleep(pause).await;
-                    pause *= 2;
-                }
-                result => return result,
-            }
-        }
-    }
+fn take_guard(
+    partition: &Partition,
+    FirstBatch { producer, sequence }: FirstBatch,
+) -> Result<Option<TransactionGuard>, TransactionError> {
+    let guard = partition.transaction_guard(producer.id, producer.epoch, sequence);
+    guard.map_err(|_| TransactionError::ProducerFenced)
+}
+
+/// False if a marker has come since the guard was taken. It may be that of the transaction before, of which
+/// the coordinator knew then, or that of this one.
+fn is_fresh(partition: &Partition, producer: Producer, guard: TransactionGuard) -> bool {
+    let verdict = partition.check_transactional(producer.id, producer.epoch, Some(guard));
+    verdict != Err(ProducerError::NoTransaction)
 }

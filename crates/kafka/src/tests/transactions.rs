@@ -1,5 +1,7 @@
 //! Rules 19, 20 and 26–34: transactions, from `InitProducerId` to what readers see.
 
+use std::time::Duration;
+
 use thalweg_kafka_wire::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use thalweg_kafka_wire::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
@@ -48,7 +50,7 @@ impl Producer {
         loop {
             let response = init(&mut client, None).await;
             if response.error_code == ErrorCode::ConcurrentTransactions.code() {
-                world.env.sleep(std::time::Duration::from_millis(20)).await;
+                world.env.sleep(Duration::from_millis(20)).await;
                 continue;
             }
             assert_eq!(response.error_code, 0);
@@ -67,6 +69,16 @@ impl Producer {
         let error = response.responses[0].partition_responses[0].error_code;
         self.sequence += i32::from(error == 0);
         error
+    }
+
+    /// The same as often as the broker says "later".
+    async fn send_patiently(&mut self, value: &str) -> i16 {
+        loop {
+            let error = self.send(NEWEST_PRODUCE_BY_NAME, value).await;
+            if error != ErrorCode::ConcurrentTransactions.code() {
+                return error;
+            }
+        }
     }
 
     async fn write(&mut self, value: &str) {
@@ -152,7 +164,7 @@ async fn committed(world: &World) -> Vec<String> {
 
 /// Markers follow the answer of `EndTxn`.
 async fn settle(world: &World) {
-    world.env.sleep(std::time::Duration::from_secs(1)).await;
+    world.env.sleep(Duration::from_secs(1)).await;
 }
 
 /// The group's offset, or the error.
@@ -272,13 +284,44 @@ fn rule_29_what_a_client_has_not_added_is_refused() {
     });
 }
 
+/// The partition learns of the end while the coordinator is asked about the next transaction.
+#[test]
+fn rule_29_a_transaction_may_begin_while_the_last_one_ends() {
+    simulate(|world| async move {
+        world.with_topic(1, &[]).await;
+        let mut producer = Producer::begin(&world).await;
+        let mut taken = 0;
+        for delay in 0..60 {
+            let (id, epoch) = (producer.id, producer.epoch + 1);
+            let mut next = Producer { client: world.connect(), id, epoch, sequence: 0 };
+            producer.write("last").await;
+            let begin = async {
+                world.env.sleep(Duration::from_micros(delay * 50)).await;
+                next.send_patiently("next").await
+            };
+            let (ended, sent) = tokio::join!(producer.end(5, true), begin);
+            assert_eq!(ended, 0);
+            if sent == 0 {
+                taken += 1;
+                producer = next;
+                assert_eq!(producer.end(5, true).await, 0);
+            } else {
+                // It came before the end had been decided.
+                assert_error(sent, ErrorCode::InvalidProducerEpoch);
+            }
+            settle(&world).await;
+        }
+        assert!(taken > 10, "{taken}");
+    });
+}
+
 #[test]
 fn rule_31_a_transaction_that_is_left_open_is_aborted() {
     simulate(|world| async move {
         world.with_topic(1, &[]).await;
         let mut producer = Producer::begin(&world).await;
         producer.write("forgotten").await;
-        world.env.sleep(std::time::Duration::from_secs(90)).await;
+        world.env.sleep(Duration::from_secs(90)).await;
         let mut plain = world.connect();
         produce(&mut plain, batch(&["after"])).await;
         assert_eq!(committed(&world).await, ["after"]);
