@@ -64,13 +64,17 @@ def fill(broker: Broker, topic: str, case: Case, count: int) -> None:
     produce(broker, topic, case, count, 1, LINGER_UNTIL_FULL)
 
 
+# A consumer that has enough to do rests for a second, which says nothing of the broker.
+UNHINDERED = {"check.crcs": "false", "queued.max.messages.kbytes": 65536, "fetch.queue.backoff.ms": 5}
+
+
 def consume(broker: Broker, topic: str, case: Case, count: int) -> float:
     """Bytes of values per second, from the beginning."""
     partitions = [part for number in range(case.partitions) for part in ("-p", str(number))]
     return rates(
         1,
         [PERFORMANCE, "-C", "-b", broker.address, "-t", topic, "-c", str(count), "-o", "beginning"]
-        + ["-q", *partitions, *settings({"check.crcs": "false", "queued.max.messages.kbytes": 65536})]
+        + ["-q", *partitions, *settings(UNHINDERED)]
     )
 
 
