@@ -176,7 +176,11 @@ impl Script {
         let mut batch = self.batch(producer, epoch, sequence);
         batch.transactional = self.writers[at].id.is_some();
         if self.chance(WRONG) {
+            let sound = batch.clone();
             self.spoil(at, place, &mut batch);
+            if self.writers.iter().any(|writer| writer.would_be_haunted(place, &batch)) {
+                batch = sound;
+            }
         }
         batch
     }

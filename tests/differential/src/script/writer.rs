@@ -109,6 +109,15 @@ impl Writer {
         batches.iter().rev().nth(back).cloned()
     }
 
+    /// True for a batch of its that no open transaction covers and that comes too late: Kafka would then
+    /// refuse all its higher ones, see the README.
+    pub fn would_be_haunted(&self, place: &Place, batch: &Batch) -> bool {
+        (batch.producer, batch.epoch) == (self.producer, self.epoch)
+            && batch.transactional
+            && !self.written.contains(place)
+            && batch.sequence < self.next_sequence(place)
+    }
+
     /// A batch was taken.
     pub fn taken(&mut self, place: &Place, batch: &Batch) {
         if batch.producer != self.producer {
