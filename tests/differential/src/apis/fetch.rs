@@ -112,7 +112,9 @@ fn of_partition(
 ) {
     answer.code(format!("{at}.error"), partition.error_code);
     answer.set(format!("{at}.high_watermark"), partition.high_watermark);
-    answer.set(format!("{at}.last_stable_offset"), partition.last_stable_offset);
+    // Until the next append Kafka names one that DeleteRecords has deleted.
+    let stable = partition.last_stable_offset.max(partition.log_start_offset);
+    answer.set(format!("{at}.last_stable_offset"), stable);
     if version >= 5 {
         answer.set(format!("{at}.log_start_offset"), partition.log_start_offset);
     }

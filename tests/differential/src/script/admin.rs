@@ -173,7 +173,8 @@ impl Script {
         };
         self.pair.settle(&Metadata { topic: topic.clone() }, 12, gone).await?;
         let of = vec![(Place::new(&topic, 0), When::Named(-1), -1)];
-        self.pair.settle(&ListOffsets { committed: false, of }, 7, gone).await
+        self.pair.settle(&ListOffsets { committed: false, of }, 7, gone).await?;
+        self.settle_offsets(Place::new(&topic, 0)).await
     }
 
     /// Creates a topic and waits until both brokers lead it.

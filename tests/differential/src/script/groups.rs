@@ -1,6 +1,7 @@
 //! Groups and their offsets.
 
 use super::Script;
+use crate::answer::Answer;
 use crate::apis::Place;
 use crate::apis::groups::{
     Commit, CommitOffsets, FetchOffsets, FindCoordinator, JoinGroup, Member, SyncGroup,
@@ -69,6 +70,17 @@ impl Script {
         let kind = self.pick(&[0, 0, 1, 1, 9]);
         let key = if self.chance(10) { String::new() } else { self.pick(&GROUPS).into() };
         self.step(FindCoordinator { kind, key }).await?;
+        Ok(())
+    }
+
+    /// Waits until both brokers have forgotten the offsets of a topic that is gone.
+    pub(super) async fn settle_offsets(&mut self, gone: Place) -> Result<(), Failure> {
+        for group in GROUPS {
+            let places = Some(vec![gone.clone()]);
+            let ask = FetchOffsets { group: group.into(), places, stable: false };
+            let none = |answer: &Answer| answer.values("offset").all(|offset| offset == "-1");
+            self.pair.settle(&ask, 7, none).await?;
+        }
         Ok(())
     }
 }

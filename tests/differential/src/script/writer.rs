@@ -109,13 +109,14 @@ impl Writer {
         batches.iter().rev().nth(back).cloned()
     }
 
-    /// True for a batch of its that no open transaction covers and that comes too late: Kafka would then
-    /// refuse all its higher ones, see the README.
+    /// True for a batch of a transaction in its name that no open transaction covers and that is not its
+    /// next one: Kafka would then refuse all higher ones, see the README.
     pub fn would_be_haunted(&self, place: &Place, batch: &Batch) -> bool {
+        let expected = self.sent.get(place).map(|sent| sent.next);
         (batch.producer, batch.epoch) == (self.producer, self.epoch)
             && batch.transactional
             && !self.written.contains(place)
-            && batch.sequence < self.next_sequence(place)
+            && expected.is_some_and(|next| next != batch.sequence)
     }
 
     /// A batch was taken.
