@@ -172,9 +172,10 @@ pub(crate) struct WriterQueue {
 }
 
 impl WriterQueue {
+    /// For the writer's next turn. Whoever accepted something for the partition wakes the writer, see
+    /// [`Ticket`](crate::Ticket).
     pub(crate) fn push(&self, partition: Arc<Partition>) {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(partition);
-        self.wake.wake();
     }
 
     pub(crate) fn take_all(&self) -> VecDeque<Arc<Partition>> {

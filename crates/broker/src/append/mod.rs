@@ -58,6 +58,11 @@ pub struct Appended {
 pub struct Durable(Ticket);
 
 impl Durable {
+    /// Has the log write now what was accepted so far. Without it the log begins when somebody waits.
+    pub fn submit(&mut self) {
+        self.0.submit();
+    }
+
     /// Completes when the claim is durable, or has failed for good: then nothing of it will be seen.
     pub async fn wait(self) -> Result<(), BrokerError> {
         Ok(self.0.wait().await?)

@@ -71,6 +71,8 @@ pub(super) async fn handle(call: Call, request: ProduceRequest) -> Answer<Produc
             None => Topic::append(&call, topic, &options).await,
         });
     }
+    // All batches of the request go into one write; and now, whatever is answered before it.
+    topics.iter_mut().for_each(Topic::submit);
     Answer::Later(Box::pin(async move {
         let mut responses = Vec::with_capacity(topics.len());
         for topic in topics {
@@ -129,6 +131,11 @@ impl Topic {
             Accepted { response, durable: None }
         });
         Self { partitions: partitions.collect(), name, id }
+    }
+
+    fn submit(&mut self) {
+        let waiting = self.partitions.iter_mut().filter_map(|accepted| accepted.durable.as_mut());
+        waiting.for_each(Durable::submit);
     }
 
     async fn settle(self, call: &Call, deadline: Instant) -> TopicProduceResponse {

@@ -78,21 +78,31 @@ pub(crate) enum Target {
     LogStart(Offset),
 }
 
-/// A claim on the durability of something that was accepted.
+/// A claim on the durability of something that was accepted. The writer begins when a ticket is waited for,
+/// submitted or dropped: what is accepted together is written together, with one flush.
 #[derive(Debug)]
 pub struct Ticket {
     partition: Arc<Partition>,
     generation: u64,
     target: Target,
+    submitted: bool,
 }
 
 impl Ticket {
     pub(crate) fn new(partition: Arc<Partition>, generation: u64, target: Target) -> Self {
-        Self { partition, generation, target }
+        Self { partition, generation, target, submitted: false }
+    }
+
+    /// Has the writer begin now.
+    pub fn submit(&mut self) {
+        if !std::mem::replace(&mut self.submitted, true) && self.partition.state().queued {
+            self.partition.shared.writer.wake.wake();
+        }
     }
 
     /// Completes when the claim is durable, or has failed for good.
-    pub async fn wait(self) -> Result<(), LogError> {
+    pub async fn wait(mut self) -> Result<(), LogError> {
+        self.submit();
         let notify = Arc::new(Notify::new());
         loop {
             let watch = {
@@ -126,6 +136,12 @@ impl Ticket {
         let ended = state.ended.iter().find(|(generation, _)| *generation == self.generation);
         let durable = ended.is_some_and(|(_, high_watermark)| reached(*high_watermark));
         Some(if durable { Ok(()) } else { Err(LogError::WriteFailed) })
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.submit();
     }
 }
 

@@ -1,6 +1,7 @@
 //! What appending, reading, waiting and trimming mean.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use thalweg_env::simulated::Crash;
@@ -72,6 +73,37 @@ fn a_log_that_is_gone_has_freed_its_memory() {
         assert_eq!(log.partitions().len(), 2, "a closed log can still be asked");
         drop(log);
         assert_eq!(shared.strong_count(), 0, "after closing");
+    });
+}
+
+#[test]
+fn what_is_accepted_before_anybody_waits_is_one_write() {
+    simulate(2, |env, _world| async move {
+        let (log, _) = open(&env, 0, 3);
+        env.sleep(Duration::from_secs(1)).await;
+        let before = log.metrics().chunks.load(Relaxed);
+        let mut tickets = Vec::new();
+        for n in 0..3 {
+            let partition = log.partition(id(n)).expect("partition");
+            tickets.push(partition.append(idempotent(9, 0, &[1])).expect("accepted").ticket);
+            env.sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(log.metrics().chunks.load(Relaxed), before);
+        for ticket in tickets {
+            ticket.wait().await.expect("durable");
+        }
+        assert_eq!(log.metrics().chunks.load(Relaxed), before + 1);
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_is_written_all_the_same() {
+    simulate(2, |env, _world| async move {
+        let (log, _) = open(&env, 0, 1);
+        let partition = log.partition(id(0)).expect("partition");
+        drop(partition.append(idempotent(9, 0, &[1])).expect("accepted"));
+        env.sleep(Duration::from_secs(5)).await;
+        assert_eq!(partition.watermarks().high_watermark, Offset(1));
     });
 }
 
