@@ -114,6 +114,9 @@ impl Trims {
     }
 }
 
+/// The broker looks at the wall clock so often, or a little less often if it is busy.
+const LOOKS_EVERY: Duration = Duration::from_secs(10);
+
 /// A bound of the retention clock, from its documentation: it leans towards the wall clock by a tenth of
 /// the time that passes. It would believe a jump after a longer time than any run takes.
 #[derive(Default)]
@@ -128,12 +131,18 @@ impl Ahead {
     pub fn jump(&mut self, now: Instant, millis: i64) {
         self.at(now);
         self.wall_ms = self.wall_ms.saturating_add(millis);
+        // The next look may lean by a tenth of the time since the last one, the time before the jump included.
+        self.lean(LOOKS_EVERY);
     }
 
     fn at(&mut self, now: Instant) -> Duration {
         let passed = self.seen.replace(now).map_or(Duration::ZERO, |seen| now - seen);
+        self.lean(passed);
+        Duration::from_millis(self.clock_ms.max(0) as u64)
+    }
+
+    fn lean(&mut self, passed: Duration) {
         let lean = passed.as_millis().div_ceil(10) as i64 + 1;
         self.clock_ms += lean.min((self.wall_ms - self.clock_ms).max(0));
-        Duration::from_millis(self.clock_ms.max(0) as u64)
     }
 }
