@@ -22,10 +22,10 @@ fn appended_records_are_read_back_in_order_from_memory_and_from_files() {
             let base = append(&partition, batch(&values, 300)).await.expect("append");
             expected.extend([(base.0, values[0]), (base.0 + 1, values[1])]);
         }
-        assert!(log.metrics().rolls.load(std::sync::atomic::Ordering::Relaxed) > 3);
+        assert!(log.metrics().rolls.load(Relaxed) > 3);
         assert_eq!(read_all(&partition, Offset::ZERO).expect("read"), expected);
         env.sleep(Duration::from_mins(1)).await;
-        assert!(log.metrics().checkpoints.load(std::sync::atomic::Ordering::Relaxed) > 0);
+        assert!(log.metrics().checkpoints.load(Relaxed) > 0);
         assert!(read_all(&partition, Offset::ZERO).expect("read") == expected);
         assert!(read_all(&partition, Offset(501)).expect("read") == expected[501..]);
         log.close().await;
